@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-double   ath__seconds(void);                                 /* monotonic, arbitrary origin */
-void     ath__timestamp(char *text, size_t capacity);        /* "2026-11-21T03:59:12Z", UTC */
-uint64_t ath__peak_rss(void);                                /* bytes, this process; 0 where unknown */
+double   ath__seconds(void);                          /* monotonic, arbitrary origin */
+void     ath__timestamp(char *text, size_t capacity); /* "2026-11-21T03:59:12Z", UTC */
+uint64_t ath__peak_rss(void);                         /* bytes, this process; 0 where unknown */
 
 #endif

@@ -15,9 +15,9 @@ typedef enum ath_cpu_tier {
 } ath_cpu_tier;
 
 struct ath__cpuinfo {
-    ath_cpu_tier tier;     /* after the mask   */
-    ath_cpu_tier hardware; /* before the mask  */
-    char         name[64]; /* "AMD EPYC"       */
+    ath_cpu_tier tier;       /* after the mask   */
+    ath_cpu_tier hardware;   /* before the mask  */
+    char         name[64];   /* "AMD EPYC"       */
     int          processors; /* usable by this process */
     uint64_t     l2_bytes, l3_bytes, memory_bytes;
 };

@@ -18,9 +18,9 @@ ath_status ath__file_write(const char *path, const void *data, size_t size, ath_
 
 /* The same in pieces: append any number of times, then commit, or abandon (which removes the temporary). */
 struct ath__file_writer {
-    int    fd;
-    char   path[ATH_PATH_MAX];
-    char   temporary[ATH_PATH_MAX];
+    int  fd;
+    char path[ATH_PATH_MAX];
+    char temporary[ATH_PATH_MAX];
 };
 ath_status ath__file_writer_open(struct ath__file_writer *writer, const char *path, ath_error *err);
 ath_status ath__file_writer_append(struct ath__file_writer *writer, const void *data, size_t size, ath_error *err);

@@ -1,7 +1,8 @@
 /* Counter-based random numbers: Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  *
  * A draw is a pure function of a key and a counter, so augmentation, dropout and shuffling depend neither on threads
- * nor on where a run was resumed. Callers name a draw by (seed, stream, a, b, c): e.g. (seed, ATH_RNG_SHUFFLE, epoch, i).
+ * nor on where a run was resumed. Callers name a draw by (seed, stream, a, b) and its place:
+ * e.g. (seed, ATH_RNG_SHUFFLE, epoch, 0).
  */
 #ifndef ATH_BASE_RNG_H
 #define ATH_BASE_RNG_H

@@ -23,7 +23,7 @@ const char *ath__str_text(const struct ath__str *str); /* never NULL */
 /* Copies with truncation, always NUL-terminated. */
 void ath__str_copy(char *dst, size_t capacity, const char *src);
 
-/* The entry of `names` (count entries) closest to `text` by edit distance, or NULL if none is near enough to suggest. */
+/* The entry of `names` (count entries) closest to `text` by edit distance; NULL if none is near enough to suggest. */
 const char *ath__str_closest(const char *text, const char *const *names, size_t count);
 
 #endif

@@ -1,0 +1,78 @@
+/* Data sets: labelled images, opened by name or path, and the batches made from them.
+ *
+ * Named sets lie under $ATHANOR_DATA/NAME, or in the user's cache folder ($XDG_CACHE_HOME/athanor or ~/.cache/athanor)
+ * when ATHANOR_DATA is not set; `digits` is generated and needs no files.
+ */
+#ifndef ATHANOR_DATA_H
+#define ATHANOR_DATA_H
+
+#include "athanor/tensor.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ath_dataset ath_dataset;
+
+typedef enum ath_split {
+    ATH_SPLIT_TRAIN, /* training images, less those held out */
+    ATH_SPLIT_VAL,   /* what epochs are judged by: the held-out images if any, else the set's own test part */
+    ATH_SPLIT_TEST,  /* the set's own test part */
+} ath_split;
+
+typedef struct ath_dataset_info {
+    const char        *name;
+    ath_split          split;
+    int64_t            count;
+    int                channels, height, width; /* of each image as read, before resizing */
+    int                classes;
+    const char *const *class_names; /* classes entries, UTF-8; owned by the data set */
+    uint64_t           held_out;    /* training images kept back by data.holdout */
+} ath_dataset_info;
+
+/* A key=value option (`holdout=5000`), keys without the `data.` prefix. */
+typedef struct ath_option_pair {
+    const char *key, *value;
+} ath_option_pair;
+
+/* Opens one split. Errors: ATH_USAGE (unknown set or option; suggests), ATH_DATA (missing, broken; says where it looked
+ * and how to get it). The data set is the caller's to close. */
+ATH_API ath_status ath_dataset_open(const char *name, ath_split split, const ath_option_pair *options, int option_count,
+                                    ath_dataset **dataset, ath_error *err);
+ATH_API void             ath_dataset_close(ath_dataset *dataset);
+ATH_API ath_dataset_info ath_dataset_describe(const ath_dataset *dataset);
+
+/* Copies image `index` as u8 (channels, height, width) and its label. Thread-safe. */
+ATH_API ath_status ath_dataset_read(const ath_dataset *dataset, int64_t index, unsigned char *pixels, int *label,
+                                    ath_error *err);
+
+/* The catalogue, for `athanor data list` and `--help`: entry i, or false past the end. */
+typedef struct ath_dataset_entry {
+    const char *name, *summary;
+    bool        downloadable;
+} ath_dataset_entry;
+ATH_API bool ath_dataset_catalogue(int i, ath_dataset_entry *entry);
+
+/* Where a named set lies or would lie (capacity at least 1024). */
+ATH_API ath_status ath_dataset_folder(const char *name, char *path, size_t capacity, ath_error *err);
+
+/* Downloads and verifies a named set; resumes partial files; skips complete ones. `progress` may be NULL; it returns
+ * false to stop. The environment variable ATHANOR_MIRROR replaces the base address. */
+typedef bool (*ath_download_fn)(const char *file, uint64_t done, uint64_t total, void *context);
+ATH_API ath_status ath_dataset_download(const char *name, ath_download_fn progress, void *context, ath_error *err);
+
+/* Per-channel mean and standard deviation of the pixels scaled to [0,1], class counts, duplicates. */
+typedef struct ath_dataset_stats {
+    double   mean[4], deviation[4];
+    int64_t *class_counts; /* classes entries; freed by ath_dataset_stats_free */
+    int64_t  duplicates;   /* images whose bytes equal an earlier one's */
+} ath_dataset_stats;
+ATH_API ath_status ath_dataset_measure(const ath_dataset *dataset, ath_dataset_stats *stats, ath_error *err);
+ATH_API void       ath_dataset_stats_free(ath_dataset_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,31 @@
+/* Time and peak memory, as the system reports them. */
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+double ath__seconds(void) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) return 0.0;
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+void ath__timestamp(char *text, size_t capacity) {
+    if (capacity == 0) return;
+    text[0] = '\0';
+    time_t    now = time(NULL);
+    struct tm utc;
+    if (!gmtime_r(&now, &utc)) return;
+    if (strftime(text, capacity, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) text[0] = '\0';
+}
+
+uint64_t ath__peak_rss(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0 || usage.ru_maxrss < 0) return 0;
+#ifdef __APPLE__
+    return (uint64_t)usage.ru_maxrss;
+#else
+    return (uint64_t)usage.ru_maxrss * 1024; /* Linux and the BSDs count in KiB */
+#endif
+}
