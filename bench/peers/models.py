@@ -1,0 +1,244 @@
+"""The nets of the comparisons and of the golden data, in PyTorch: the one place where they are described on this side.
+
+What:  one class per family and the table MODELS, which names every net together with its input shape, its number of
+       classes and the number of trainable parameters that it must have.
+Why:   a comparison of speed or of numbers means something only if both sides compute the same function. The parameter
+       names below are the names that Athanor's zoo uses, so tensors pass between the two by name.
+Role:  imported by train_peer.py, mnist_peer.py and tools/make_golden.py. Running this file checks every count and, with
+       --names, prints the parameter names.
+"""
+
+import sys
+
+import torch
+from torch import nn
+
+
+class LeNet(nn.Module):
+    """LeCun et al. 1998 in the form that textbooks train today: average pooling, sigmoid, no Gaussian output.
+
+    conv1 kxk padding 2 -> act -> avgpool 2 -> conv2 kxk -> act -> avgpool 2 -> fc1 -> act -> fc2 -> act -> fc3
+    """
+
+    def __init__(self, kernel=5, widths=(6, 16, 120, 84), activation=torch.sigmoid, classes=10):
+        super().__init__()
+        first, second, third, fourth = widths
+        side = 28 + 4 - kernel + 1
+        side = side // 2 - kernel + 1
+        side = side // 2
+        self.activation = activation
+        self.conv1 = nn.Conv2d(1, first, kernel, padding=2)
+        self.conv2 = nn.Conv2d(first, second, kernel)
+        self.pool = nn.AvgPool2d(2)
+        self.fc1 = nn.Linear(second * side * side, third)
+        self.fc2 = nn.Linear(third, fourth)
+        self.fc3 = nn.Linear(fourth, classes)
+
+    def forward(self, x):
+        x = self.pool(self.activation(self.conv1(x)))
+        x = self.pool(self.activation(self.conv2(x)))
+        x = x.flatten(1)
+        x = self.activation(self.fc1(x))
+        x = self.activation(self.fc2(x))
+        return self.fc3(x)
+
+
+class ShallowLeNet(nn.Module):
+    """One convolution of 16 filters 5x5, sigmoid, average pooling, one dense layer on 16 * 14 * 14 = 3136 features."""
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 16, 5, padding=2)
+        self.pool = nn.AvgPool2d(2)
+        self.fc1 = nn.Linear(3136, classes)
+
+    def forward(self, x):
+        return self.fc1(self.pool(torch.sigmoid(self.conv1(x))).flatten(1))
+
+
+class AlexNet(nn.Module):
+    """Krizhevsky et al. 2012 for one channel of 224x224: 96-256-384-384-256, dense 4096-4096, no grouping, no LRN."""
+
+    def __init__(self, classes=10, dropout=0.5):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 96, 11, stride=4, padding=1)
+        self.conv2 = nn.Conv2d(96, 256, 5, padding=2)
+        self.conv3 = nn.Conv2d(256, 384, 3, padding=1)
+        self.conv4 = nn.Conv2d(384, 384, 3, padding=1)
+        self.conv5 = nn.Conv2d(384, 256, 3, padding=1)
+        self.pool = nn.MaxPool2d(3, 2)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(dropout)
+        self.fc1 = nn.Linear(6400, 4096)
+        self.fc2 = nn.Linear(4096, 4096)
+        self.fc3 = nn.Linear(4096, classes)
+
+    def forward(self, x):
+        x = self.pool(self.relu(self.conv1(x)))
+        x = self.pool(self.relu(self.conv2(x)))
+        x = self.relu(self.conv3(x))
+        x = self.relu(self.conv4(x))
+        x = self.pool(self.relu(self.conv5(x)))
+        x = x.flatten(1)
+        x = self.dropout(self.relu(self.fc1(x)))
+        x = self.dropout(self.relu(self.fc2(x)))
+        return self.fc3(x)
+
+
+class BiasedBlock(nn.Module):
+    """A basic residual block whose convolutions all keep their bias and whose 1x1 shortcut has no normalisation."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride))
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet18Mnist(nn.Module):
+    """He et al. 2015, ResNet-18 with the 7x7 stem, for one channel of 96x96, in the textbook form with biases."""
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 64, 7, 2, 3)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        inputs = 64
+        for stage, outputs in enumerate((64, 128, 256, 512), 1):
+            first = BiasedBlock(inputs, outputs, 1 if stage == 1 else 2)
+            self.add_module(f"layer{stage}", nn.Sequential(first, BiasedBlock(outputs, outputs, 1)))
+            inputs = outputs
+        self.fc = nn.Linear(512, classes)
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(x.mean((2, 3)))
+
+
+class CifarBlock(nn.Module):
+    """A basic residual block without convolution biases; the 1x1 shortcut is followed by batch normalisation."""
+
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        return self.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+class ResNet18Cifar(nn.Module):
+    """ResNet-18 for 3x32x32: 3x3 stem of stride 1, no max pooling, average pooling of the last 4x4 map."""
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        inputs = 64
+        for stage, outputs in enumerate((64, 128, 256, 512), 1):
+            first = CifarBlock(inputs, outputs, 1 if stage == 1 else 2)
+            self.add_module(f"layer{stage}", nn.Sequential(first, CifarBlock(outputs, outputs, 1)))
+            inputs = outputs
+        self.pool = nn.AvgPool2d(4)
+        self.linear = nn.Linear(512, classes)
+
+    def forward(self, x):
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.linear(self.pool(x).flatten(1))
+
+
+class TinyBn(nn.Module):
+    """A test net of 554 parameters that has every awkward piece: groups, stride, batch norm, a residual sum, pooling.
+
+    a = relu(bn1(conv1(x)))              conv1: 2 -> 8, 3x3, padding 1, no bias
+    b = bn2(conv2(a)) + avgpool2(a)      conv2: 8 -> 8, 3x3, stride 2, padding 1, two groups, no bias
+    y = fc(mean over H, W of relu(b))    fc: 8 -> 10 with bias
+    """
+
+    def __init__(self, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 8, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 8, 3, 2, 1, groups=2, bias=False)
+        self.bn2 = nn.BatchNorm2d(8)
+        self.pool = nn.AvgPool2d(2)
+        self.fc = nn.Linear(8, classes)
+
+    def forward(self, x):
+        a = torch.relu(self.bn1(self.conv1(x)))
+        b = torch.relu(self.bn2(self.conv2(a)) + self.pool(a))
+        return self.fc(b.mean((2, 3)))
+
+
+# name -> (builder, input C,H,W, trainable parameters at 10 classes)
+MODELS = {
+    "lenet5": (LeNet, (1, 28, 28), 61_706),
+    "lenet5-k3": (lambda **kw: LeNet(kernel=3, **kw), (1, 28, 28), 81_194),
+    "lenet5-half": (lambda **kw: LeNet(widths=(3, 8, 60, 42), **kw), (1, 28, 28), 15_738),
+    "lenet5-relu": (lambda **kw: LeNet(activation=torch.relu, **kw), (1, 28, 28), 61_706),
+    "lenet5-shallow": (ShallowLeNet, (1, 28, 28), 31_786),
+    "alexnet": (AlexNet, (1, 224, 224), 46_764_746),
+    "resnet18-mnist": (ResNet18Mnist, (1, 96, 96), 11_178_378),
+    "resnet18-cifar": (ResNet18Cifar, (3, 32, 32), 11_173_962),
+    "tiny-bn": (TinyBn, (2, 8, 8), 554),
+}
+
+
+def parameter_count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def build(name, **options):
+    """A fresh net in PyTorch's default initialisation; raises if its size is not the documented one."""
+    builder, _, expected = MODELS[name]
+    net = builder(**options)
+    count = parameter_count(net)
+    if options.get("classes", 10) == 10 and count != expected:
+        raise ValueError(f"{name} has {count} parameters; {expected} are documented")
+    return net
+
+
+def input_shape(name):
+    return MODELS[name][1]
+
+
+def main():
+    bad = 0
+    for name, (builder, shape, expected) in MODELS.items():
+        net = builder()
+        count = parameter_count(net)
+        bad += count != expected
+        outputs = tuple(net.eval()(torch.zeros(2, *shape)).shape)
+        note = "" if count == expected else f"   MISMATCH: {expected} documented"
+        print(f"{name:16} input {'x'.join(map(str, shape)):10} parameters {count:>10,} outputs {outputs}{note}")
+        if "--names" in sys.argv[1:]:
+            for key, value in net.state_dict().items():
+                print(f"    {key:32} {'x'.join(map(str, value.shape)) or 'scalar'}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Antialiased bilinear resizing of 8-bit grey images by Pillow: Image.resize(size, Image.BILINEAR).
+
+Pillow works in two passes, rows first, with the triangle filter widened to the shrinking factor, in fixed point with
+an 8-bit result after each pass; a reader that follows it matches every byte. Small results are stored whole, large ones
+as a 64-bit FNV-1a hash of their bytes (offset 0xcbf29ce484222325, prime 0x100000001b3) and the sum of their bytes.
+Images are (height, width), row-major.
+"""
+
+import numpy as np
+import PIL
+from PIL import Image
+
+from golden import store, stream
+
+STORED_BYTES = 96 * 96
+
+
+def stroke_image(side=28):
+    """A bright ring with a bar on black, soft at its edges, like a handwritten digit."""
+    y, x = np.mgrid[0:side, 0:side].astype(np.float64)
+    ring = np.abs(np.hypot((y - 13.2) / 1.15, x - 12.4) - 6.3)
+    bar = np.where((y > 12) & (y < 25), np.abs(x - 19.1 + 0.2 * (y - 12)), 9.0)
+    return np.clip(255 * (2.4 - np.minimum(ring, bar)), 0, 255).astype(np.uint8)
+
+
+def noise_image(index, height, width):
+    return (stream.words(108, index, height * width) & 255).astype(np.uint8).reshape(height, width)
+
+
+def fnv1a64(data):
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+def make_all(folder):
+    stroke = stroke_image()
+    problems = (
+        # name, image, height, width of the result
+        ("stroke 28x28 to 96x96", stroke, 96, 96),
+        ("stroke 28x28 to 224x224", stroke, 224, 224),
+        ("stroke 28x28 to 32x32", stroke, 32, 32),
+        ("noise 23x37 to 16x16", noise_image(1, 23, 37), 16, 16),
+        ("noise 40x17 to 21x33", noise_image(2, 40, 17), 21, 33),
+        ("noise 5x7 to 13x3", noise_image(3, 5, 7), 13, 3),
+        ("noise 1x9 to 4x4", noise_image(4, 1, 9), 4, 4),
+        ("noise 61x53 to 9x53, one pass", noise_image(5, 61, 53), 9, 53),
+    )
+    cases = []
+    for name, image, height, width in problems:
+        result = np.asarray(Image.fromarray(image).resize((width, height), Image.BILINEAR))
+        row = {"name": name, "src": store.tensor(image), "size": [height, width]}
+        row["sum"], row["fnv1a64"] = int(result.sum(dtype=np.int64)), fnv1a64(result.tobytes())
+        if result.size <= STORED_BYTES:
+            row["dst"] = store.tensor(result)
+        cases.append(row)
+    header = {
+        "format": "athanor-golden-pillow",
+        "generator": f"tools/make_golden.py, Pillow {PIL.__version__}, numpy {np.__version__}",
+    }
+    store.write(folder, "pillow-resize.json", {**header, "cases": cases})
