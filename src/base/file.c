@@ -61,14 +61,15 @@ ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *s
     size_t      used = 0;
     *data = NULL;
     *size = 0;
+    if (limit > (size_t)PTRDIFF_MAX / 2) limit = (size_t)PTRDIFF_MAX / 2;
     int fd = open_to_read(path, &st, &status, err);
     if (fd < 0) return status;
 
     /* The size is a hint alone: pipes have none, and a file may grow while it is read. */
     size_t capacity = st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
     for (;;) {
-        if (st.st_size > 0 && (uint64_t)st.st_size > limit) used = limit + 1;
-        if (used > limit) {
+        bool too_large = used > limit || (st.st_size > 0 && (uint64_t)st.st_size > limit);
+        if (too_large) {
             status = ath__fail(err, ATH_DATA, path, "'%s' is larger than %zu bytes, the most that is read here", path,
                                limit);
             goto done;
@@ -224,8 +225,8 @@ ath_status ath__folder_make(const char *path, ath_error *err) {
         if (partial[i] != '/' && partial[i] != '\0') continue;
         char kept = partial[i];
         partial[i] = '\0';
-        if (mkdir(partial, 0777) != 0 && !ath__folder_exists(partial)) {
-            int code = errno;
+        int code = mkdir(partial, 0777) == 0 ? 0 : errno;
+        if (code != 0 && !ath__folder_exists(partial)) {
             if (code == EEXIST) {
                 return ath__fail(err, ATH_IO, partial, "cannot make the folder '%s': a file is in the way", partial);
             }

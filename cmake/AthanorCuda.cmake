@@ -1,0 +1,36 @@
+# libathanor_cuda.so, the plug-in that the library loads when it and a driver are there. The program links no CUDA.
+
+file(GLOB athanor_cuda_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cuda/*.c" "${PROJECT_SOURCE_DIR}/src/cuda/*.cu")
+set(athanor_cuda OFF)
+if(athanor_cuda_sources AND NOT ATHANOR_CUDA STREQUAL "OFF")
+    include(CheckLanguage)
+    check_language(CUDA)
+    if(CMAKE_CUDA_COMPILER)
+        set(athanor_cuda ON)
+    elseif(NOT ATHANOR_CUDA STREQUAL "AUTO")
+        message(FATAL_ERROR "ATHANOR_CUDA=${ATHANOR_CUDA}, but nvcc was not found: put it on PATH or set CUDACXX")
+    endif()
+endif()
+
+if(athanor_cuda)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+        set(CMAKE_CUDA_ARCHITECTURES 80 90)
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    add_library(athanor_cuda MODULE ${athanor_cuda_sources})
+    target_include_directories(athanor_cuda PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src"
+                                                    "${ATHANOR_GENERATED}" ${CUDAToolkit_INCLUDE_DIRS})
+    target_compile_options(athanor_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fvisibility=hidden,-Wall>"
+                                                "$<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wshadow;-fvisibility=hidden>")
+    target_compile_definitions(athanor_cuda PRIVATE _GNU_SOURCE)
+    # The base layer comes from the archive: the plug-in takes the few members it uses and exports none of them.
+    target_link_libraries(athanor_cuda PRIVATE athanor_static CUDA::cudart CUDA::cublasLt)
+    target_link_options(athanor_cuda PRIVATE -Wl,--exclude-libs,ALL)
+    find_library(CUDNN_LIBRARY NAMES cudnn HINTS "${CUDAToolkit_LIBRARY_DIR}")
+    if(CUDNN_LIBRARY)
+        target_link_libraries(athanor_cuda PRIVATE "${CUDNN_LIBRARY}")
+        target_compile_definitions(athanor_cuda PRIVATE ATHANOR_HAVE_CUDNN)
+    endif()
+    install(TARGETS athanor_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()

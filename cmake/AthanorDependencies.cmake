@@ -1,0 +1,38 @@
+# The libraries that Athanor stands on. tools/install_deps installs them; README names the packages.
+
+find_package(PkgConfig REQUIRED)
+add_library(athanor_dependencies INTERFACE)
+
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
+pkg_check_modules(PANGOCAIRO REQUIRED IMPORTED_TARGET pangocairo)
+set(athanor_pc_requires "yaml-0.1 jansson libcurl zlib cairo pangocairo")
+target_link_libraries(athanor_dependencies INTERFACE PkgConfig::YAML PkgConfig::JANSSON PkgConfig::CURL PkgConfig::ZLIB
+                                                     PkgConfig::CAIRO PkgConfig::PANGOCAIRO m ${CMAKE_DL_LIBS})
+
+# Generated protobuf code is compiled when there are descriptions to generate it from.
+file(GLOB athanor_protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")
+if(athanor_protos)
+    pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
+    target_link_libraries(athanor_dependencies INTERFACE PkgConfig::PROTOBUF_C)
+    string(APPEND athanor_pc_requires " libprotobuf-c")
+    find_program(PROTOC_C protoc-c REQUIRED)
+endif()
+
+# oneDNN 2.6 to 3.x: by its package file where there is one, else by header and library.
+find_package(dnnl CONFIG QUIET)
+if(TARGET DNNL::dnnl)
+    target_link_libraries(athanor_dependencies INTERFACE DNNL::dnnl)
+else()
+    find_path(DNNL_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.h)
+    find_library(DNNL_LIBRARY NAMES dnnl)
+    if(NOT DNNL_INCLUDE_DIR OR NOT DNNL_LIBRARY)
+        message(FATAL_ERROR "oneDNN was not found: install it (Debian, Ubuntu: libdnnl-dev; Fedora: onednn-devel), "
+                            "or give -DCMAKE_PREFIX_PATH=<where it is>")
+    endif()
+    target_include_directories(athanor_dependencies SYSTEM INTERFACE "${DNNL_INCLUDE_DIR}")
+    target_link_libraries(athanor_dependencies INTERFACE "${DNNL_LIBRARY}")
+endif()
