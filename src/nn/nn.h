@@ -1,0 +1,97 @@
+/* Layers and blocks: what models are written in.
+ *
+ * A layer opens a scope of its own name, creates its parameters there and applies the operators. Parameter names are
+ * those of the PyTorch layers of the same kind, so that checkpoints carry over:
+ *
+ *     convolution, linear   <name>.weight, <name>.bias
+ *     batch norm            <name>.weight, <name>.bias, <name>.running_mean, <name>.running_var
+ *
+ * Errors are the graph's, sticky: a model is written straight through and its author looks once, at the end.
+ */
+#ifndef ATH_NN_NN_H
+#define ATH_NN_NN_H
+
+#include "athanor/graph.h"
+
+#include <stdbool.h>
+
+struct ath__weight_transform;
+
+/* What every layer of one network needs to know. */
+struct ath__nn {
+    ath_graph                          *graph;
+    bool                                train;     /* batch statistics, dropout                                      */
+    ath_value                           rng;       /* dropout's key input; may be ATH_NONE when not training         */
+    const struct ath__weight_transform *transform; /* what weights go through; NULL = they are plain parameters      */
+    double                              bn_eps;
+    double                              bn_momentum; /* share of the new batch in the running statistics             */
+};
+
+/* A context with PyTorch's batch-norm settings (eps 1e-5, momentum 0.1) and plain weights. */
+struct ath__nn ath__nn_start(ath_graph *graph, bool train, ath_value rng);
+
+/* A convolution. Vertical before horizontal; zeros mean the defaults: stride, dilation and groups 1. */
+struct ath__conv {
+    int64_t out; /* filters */
+    int64_t kernel[2];
+    int64_t stride[2];
+    int64_t pad[2]; /* on both sides */
+    int64_t dilation[2];
+    int64_t groups;
+    bool    bias;
+};
+
+/* A pooling window. A zero stride is the kernel's size, as in PyTorch. */
+struct ath__pool {
+    ath_pool kind;
+    int64_t  kernel[2];
+    int64_t  stride[2];
+    int64_t  pad[2];
+    bool     exclude_pad; /* average: divide by the part of the window that lies inside the image */
+    bool     ceil_mode;
+};
+
+/* x (N,C,H,W) -> (N,out,P,Q). ATH_USAGE when the kernel does not fit into the padded image, or groups do not divide. */
+ath_value ath__nn_conv2d(struct ath__nn *nn, ath_value x, const char *name, const struct ath__conv *conv);
+/* x (N,K) -> (N,out). */
+ath_value ath__nn_linear(struct ath__nn *nn, ath_value x, const char *name, int64_t out, bool bias);
+/* x (N,C,H,W) or (N,C): normalised over every dimension but C, then scaled and shifted. */
+ath_value ath__nn_batch_norm(struct ath__nn *nn, ath_value x, const char *name);
+/* x (N,C,H,W) -> (N,C,P,Q). ATH_USAGE when the window does not fit. */
+ath_value ath__nn_pool(struct ath__nn *nn, ath_value x, const char *name, const struct ath__pool *pool);
+/* x (N,C,H,W) -> (N,C), the mean over H and W. */
+ath_value ath__nn_global_avg_pool(struct ath__nn *nn, ath_value x, const char *name);
+/* The activation; ATH_ACT_NONE is x itself. */
+ath_value ath__nn_act(struct ath__nn *nn, ath_value x, ath_act act);
+/* In training each element is dropped with probability p and the rest divided by 1 - p; otherwise x itself. */
+ath_value ath__nn_dropout(struct ath__nn *nn, ath_value x, double p);
+/* Convolution, batch norm, activation: the unit that most networks repeat. */
+ath_value ath__nn_conv_bn_act(struct ath__nn *nn, ath_value x, const char *conv_name, const char *bn_name,
+                              const struct ath__conv *conv, ath_act act);
+
+/* How the residual blocks of one network look. */
+struct ath__residual {
+    int64_t     out;    /* channels that come out */
+    int64_t     stride; /* of the block: its first (basic) or middle (bottleneck) 3x3 convolution */
+    ath_act     act;
+    bool        bias;     /* convolutions have biases although batch norms follow */
+    const char *shortcut; /* name of the projection: "downsample" (torchvision), "shortcut" (CIFAR nets) */
+    enum {
+        ATH_SHORTCUT_CONV_BN, /* 1x1 convolution + batch norm where the shape changes (option B of He et al. 2016)    */
+        ATH_SHORTCUT_CONV,    /* 1x1 convolution alone                                                                */
+        ATH_SHORTCUT_PAD,     /* every stride-th pixel, new channels zero: no parameters (option A)                   */
+    } projection;
+};
+
+/* He et al., "Deep residual learning for image recognition", 2016:
+ *     y = act(bn2(conv2(act(bn1(conv1(x))))) + shortcut(x)),   two 3x3 convolutions. */
+ath_value ath__nn_basic_block(struct ath__nn *nn, ath_value x, const char *name, const struct ath__residual *block);
+/* 1x1 to out / 4, 3x3 with the stride, 1x1 to out; each with its batch norm. */
+ath_value ath__nn_bottleneck(struct ath__nn *nn, ath_value x, const char *name, const struct ath__residual *block);
+/* The path around a block's body: x itself where the shape stays, else the projection. */
+ath_value ath__nn_shortcut(struct ath__nn *nn, ath_value x, const struct ath__residual *block);
+
+/* Number of channels of x (N,C,...); 0 after an error. */
+int64_t ath__nn_channels(const struct ath__nn *nn, ath_value x);
+
+#endif

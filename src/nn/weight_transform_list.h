@@ -1,0 +1,2 @@
+/* The weight transforms: one row each. */
+ATH_WEIGHT_TRANSFORM(wn)
