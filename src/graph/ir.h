@@ -31,6 +31,7 @@ typedef enum ath__leaf {
     ATH_LEAF_PARAM,
     ATH_LEAF_STATE,
     ATH_LEAF_CONST,
+    ATH_LEAF_FLAT, /* a whole group of parameters, or all states, as one rank-1 tensor over the same memory */
 } ath__leaf;
 
 struct ath__value {
@@ -44,6 +45,7 @@ struct ath__value {
     const void        *constant; /* CONST: plain data, owned by the graph's arena */
     ath_value          stored_in; /* this value's result replaces the contents of that PARAM or STATE leaf; or ATH_NONE */
     bool               is_output;
+    int                group; /* FLAT: which group of parameters */
     bool               frozen; /* PARAM that no gradient is asked for */
 };
 
@@ -54,6 +56,7 @@ struct ath__node {
     ath_value            *in;  /* ATH_NONE where an optional operand is missing */
     ath_value            *out; /* ATH_NONE where an optional output is not made */
     const char           *scope; /* "layer1.0.conv1" or "" */
+    double      key;   /* place in the execution order, as far as dependencies leave a choice */
     bool                  dead;
     ath__rate             rate;
     const struct ath__impl *impl;    /* chosen by graph/assign.c */
@@ -69,6 +72,8 @@ struct ath_graph {
     int               *order; /* live nodes in execution order, made by ath__graph_order */
     int                order_count;
     char               scope[256];
+    int                scope_length[16]; /* of the enclosing scopes */
+    int                scope_depth;
     int                dropouts; /* ids handed out */
     ath_status         status;   /* sticky */
     ath_error          error;
@@ -95,6 +100,10 @@ ath_status ath__graph_order(ath_graph *graph, ath_error *err);
 void ath__graph_store(ath_graph *graph, ath_value value, ath_value leaf);
 /* Finds a named value; ATH_NONE if there is none. */
 ath_value ath__graph_find(const ath_graph *graph, const char *name);
+/* A leaf over the whole group `group` of parameters: `count` floats, pieces in order, each padded to 16. */
+ath_value ath__graph_flat(ath_graph *graph, int group, int64_t count);
+/* The rate that a node's operands give it. */
+ath__rate ath__graph_node_rate(const ath_graph *graph, const struct ath__node *node);
 /* A scalar constant f32. */
 ath_value ath__graph_scalar(ath_graph *graph, double value);
 
