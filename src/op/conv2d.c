@@ -62,8 +62,8 @@ static ath_status output_shape(struct ath__infer *infer, const ath_conv2d_attrs 
                                (long long)attrs->groups);
     *y = (ath_shape){.rank = 4, .dims = {x->dims[0], w->dims[0]}};
     for (int i = 0; i < 2; i++) {
-        struct ath__window window = {x->dims[2 + i],       attrs->pad[i],    attrs->pad[2 + i],
-                                     w->dims[2 + i],       attrs->stride[i], attrs->dilation[i],
+        struct ath__window window = {x->dims[2 + i], attrs->pad[i],    attrs->pad[2 + i],
+                                     w->dims[2 + i], attrs->stride[i], attrs->dilation[i],
                                      false};
         if (w->dims[2 + i] < 1 || w->dims[2 + i] > ATH_WINDOW_LIMIT)
             return ath__infer_fail(infer, "kernel size %lld is not possible", (long long)w->dims[2 + i]);
@@ -137,7 +137,7 @@ static void conv2d_grad(const struct ath__grad *grad) {
     const struct ath__node *node = grad->node;
     ath_conv2d_attrs        attrs = *(const ath_conv2d_attrs *)node->attrs;
     if (grad->dout[0] == ATH_NONE) return;
-    ath_shape x = ath__value_shape(graph, node->in[0]), w = ath__value_shape(graph, node->in[1]);
+    ath_shape x = ath_value_shape(graph, node->in[0]), w = ath_value_shape(graph, node->in[1]);
     ath_value dz = ath__grad_act(graph, grad->dout[0], node->out[0], attrs.act);
     bool      want_bias = ath__node_has(node, 2) && grad->want[2];
     attrs.act = ATH_ACT_NONE;

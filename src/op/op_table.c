@@ -66,7 +66,8 @@ void ath__op_attrs_print(const struct ath__op *op, const void *attrs, struct ath
 
 bool ath__op_attrs_equal(const struct ath__op *op, const void *a, const void *b) {
     for (const struct ath__attr *row = op->attrs; row != NULL && row->name != NULL; row++)
-        if (memcmp((const char *)a + row->offset, (const char *)b + row->offset, (size_t)row->count * 8) != 0) return false;
+        if (memcmp((const char *)a + row->offset, (const char *)b + row->offset, (size_t)row->count * 8) != 0)
+            return false;
     return true;
 }
 
@@ -102,7 +103,9 @@ struct ath__shape_text ath__shape_text(const ath_shape *shape) {
     return result;
 }
 
-bool ath__infer_has(const struct ath__infer *infer, int i) { return i < infer->ins && infer->in[i].present; }
+bool ath__infer_has(const struct ath__infer *infer, int i) {
+    return i < infer->ins && infer->in[i].present;
+}
 
 static bool dtype_is_float(ath_dtype dtype) {
     return dtype == ATH_F32 || dtype == ATH_BF16 || dtype == ATH_F64 || dtype == ATH_F16;
@@ -166,11 +169,12 @@ bool ath__shape_broadcast(ath_shape *shape, const ath_shape *b) {
     return true;
 }
 
-ath_dtype ath__dtype_join(ath_dtype a, ath_dtype b) { return a == b ? a : ATH_F32; }
+ath_dtype ath__dtype_join(ath_dtype a, ath_dtype b) {
+    return a == b ? a : ATH_F32;
+}
 
 int64_t ath__window_count(const struct ath__window *window) {
-    int64_t room =
-        window->in + window->before + window->after - ((window->kernel - 1) * window->dilation + 1);
+    int64_t room = window->in + window->before + window->after - ((window->kernel - 1) * window->dilation + 1);
     if (room < 0) return 0;
     int64_t count = (room + (window->ceil ? window->stride - 1 : 0)) / window->stride + 1;
     if (window->ceil && (count - 1) * window->stride >= window->in + window->before) count--;
@@ -179,11 +183,8 @@ int64_t ath__window_count(const struct ath__window *window) {
 
 /* ---- gradients -------------------------------------------------------------------------------------------------- */
 
-bool ath__node_has(const struct ath__node *node, int i) { return i < node->ins && node->in[i] != ATH_NONE; }
-
-ath_shape ath__value_shape(const ath_graph *graph, ath_value value) {
-    const struct ath__value *record = ath__graph_value(graph, value);
-    return record != NULL ? record->desc.shape : (ath_shape){0};
+bool ath__node_has(const struct ath__node *node, int i) {
+    return i < node->ins && node->in[i] != ATH_NONE;
 }
 
 ath_value ath__node_out(const ath_graph *graph, int node, int out) {
@@ -211,7 +212,7 @@ ath_value ath__grad_act(ath_graph *graph, ath_value dy, ath_value y, int64_t act
 
 ath_value ath__grad_reduce_to(ath_graph *graph, ath_value value, const ath_shape *shape) {
     if (value == ATH_NONE) return ATH_NONE;
-    ath_shape from = ath__value_shape(graph, value);
+    ath_shape from = ath_value_shape(graph, value);
     int       lead = from.rank - shape->rank;
     uint32_t  axes = 0;
     for (int i = 0; i < from.rank; i++)

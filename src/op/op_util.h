@@ -72,8 +72,6 @@ int64_t ath__window_count(const struct ath__window *window);
 
 /* True when the node was given operand i. */
 bool ath__node_has(const struct ath__node *node, int i);
-/* The shape of a value, copied: records move when nodes are appended. */
-ath_shape ath__value_shape(const ath_graph *graph, ath_value value);
 /* Output `out` of node index `node`; ATH_NONE after an error. */
 ath_value ath__node_out(const ath_graph *graph, int node, int out);
 /* The gradient behind a fused activation, from the gradient in front of it and the output y. Only for activations whose
