@@ -119,6 +119,32 @@ size_t ath__desc_bytes(const struct ath__desc *desc) {
     return bytes;
 }
 
+/* Drops physical dimensions of size 1, which do not move anything. */
+static void compact(struct ath__physical *physical) {
+    int kept = 0;
+    for (int i = 0; i < physical->count; i++) {
+        if (physical->size[i] == 1) continue;
+        physical->size[kept] = physical->size[i];
+        physical->dim[kept] = physical->dim[i];
+        physical->step[kept] = physical->step[i];
+        kept++;
+    }
+    physical->count = kept;
+}
+
+bool ath__layout_same_memory(const ath_shape *shape, const struct ath__layout *a, const struct ath__layout *b) {
+    struct ath__desc     desc_a = {.shape = *shape, .layout = *a}, desc_b = {.shape = *shape, .layout = *b};
+    struct ath__physical one, two;
+    ath__desc_physical(&desc_a, &one);
+    ath__desc_physical(&desc_b, &two);
+    compact(&one);
+    compact(&two);
+    if (one.count != two.count) return false;
+    for (int i = 0; i < one.count; i++)
+        if (one.size[i] != two.size[i] || one.dim[i] != two.dim[i] || one.step[i] != two.step[i]) return false;
+    return true;
+}
+
 int64_t ath__desc_offset(const struct ath__desc *desc, const int64_t *index) {
     struct ath__physical physical;
     ath__desc_physical(desc, &physical);

@@ -52,8 +52,8 @@ int64_t ath__desc_padded_count(const struct ath__desc *desc);
 size_t  ath__desc_bytes(const struct ath__desc *desc);
 
 /* The memory as a row-major array: writes the physical dimensions (outer ones in order, then the blocks) and, for each,
- * which logical dimension it belongs to and how far one step along it moves in that logical dimension. Returns the number
- * of physical dimensions (at most ATH_MAX_RANK + ATH_LAYOUT_MAX_BLOCKS). */
+ * which logical dimension it belongs to and how far one step along it moves in that logical dimension. Returns the
+ * number of physical dimensions (at most ATH_MAX_RANK + ATH_LAYOUT_MAX_BLOCKS). */
 enum { ATH_MAX_PHYSICAL = ATH_MAX_RANK + ATH_LAYOUT_MAX_BLOCKS };
 struct ath__physical {
     int     count;
@@ -62,6 +62,10 @@ struct ath__physical {
     int64_t step[ATH_MAX_PHYSICAL]; /* logical distance of one step */
 };
 void ath__desc_physical(const struct ath__desc *desc, struct ath__physical *physical);
+
+/* True if the two layouts put every element of this shape at the same offset: equal, or different only in where they
+ * list dimensions that have a single step. Data in one may then be read as the other. */
+bool ath__layout_same_memory(const ath_shape *shape, const struct ath__layout *a, const struct ath__layout *b);
 
 /* Offset in elements of logical position `index` (rank entries). */
 int64_t ath__desc_offset(const struct ath__desc *desc, const int64_t *index);
