@@ -23,11 +23,12 @@ ATH_API void       ath_model_destroy(ath_model *model);
 ATH_API ath_status ath_model_set(ath_model *model, const char *key, const char *value, ath_error *err);
 /* The option's present value as text; NULL for an unknown key. Valid until the next call on the model. */
 ATH_API const char *ath_model_get(ath_model *model, const char *key);
-/* Option i (name, summary, default, allowed), or false past the end. */
+/* Option i (name, summary, default, allowed), or false past the end. `allowed` is valid until the next call on the
+ * model. */
 typedef struct ath_model_option {
     const char *name, *summary, *fallback, *allowed;
 } ath_model_option;
-ATH_API bool ath_model_option_at(const ath_model *model, int i, ath_model_option *option);
+ATH_API bool ath_model_option_at(ath_model *model, int i, ath_model_option *option);
 
 /* Input channels, height, width and the number of classes; the zoo entry's own until set. */
 ATH_API ath_status ath_model_set_input(ath_model *model, int channels, int height, int width, ath_error *err);

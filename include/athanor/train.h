@@ -1,0 +1,152 @@
+/* Runs: training, evaluation, prediction, measuring, merging; each takes a configuration and does the whole job.
+ *
+ * Training writes a run folder (docs/run-folder.md). All functions are synchronous; hooks report progress and can ask for an
+ * early, clean end. Accuracies are in percent, times in seconds.
+ */
+#ifndef ATHANOR_TRAIN_H
+#define ATHANOR_TRAIN_H
+
+#include "athanor/config.h"
+#include "athanor/data.h"
+#include "athanor/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ath_activity { ATH_ACTIVITY_PREPARE, ATH_ACTIVITY_TRAIN, ATH_ACTIVITY_EVAL, ATH_ACTIVITY_SAVE } ath_activity;
+
+/* Where a run stands; sent after every batch and every epoch. */
+typedef struct ath_progress {
+    ath_activity activity;
+    int64_t      epoch, epochs;   /* epoch counts from 1 */
+    int64_t      batch, batches;  /* of this epoch */
+    double       loss, top1;      /* mean over the epoch so far */
+    double       lr;
+    double       images_per_second;
+    double       data_wait;    /* share of the time spent waiting for data, 0 to 1 */
+    double       seconds_left; /* estimate for the whole run; negative = unknown */
+} ath_progress;
+
+/* One finished epoch: a row of results.csv. */
+typedef struct ath_epoch {
+    int64_t epoch; /* from 1 */
+    double  lr, train_loss, train_top1, val_loss, val_top1, seconds, images_per_second, data_wait;
+} ath_epoch;
+
+/* A remark about the run in plain words: "the loss has stood at ln 10 = 2.303 for an epoch ...". */
+typedef struct ath_remark {
+    const char *code; /* "NO-LEARN", "PRECISION" ...; stable */
+    const char *text;
+    bool        warning;
+} ath_remark;
+
+/* All members may be NULL. `stop` is asked between steps: nonzero ends the run after a checkpoint (ATH_INTERRUPTED). */
+typedef struct ath_hooks {
+    void (*progress)(const ath_progress *progress, void *context);
+    void (*epoch)(const ath_epoch *epoch, void *context);
+    void (*remark)(const ath_remark *remark, void *context);
+    int (*stop)(void *context);
+    void *context;
+} ath_hooks;
+
+typedef struct ath_train_result {
+    char    model[64], data[256], precision[8], device[16], run[1024];
+    int64_t params, macs, epochs;
+    double  top1_best, top1_last, loss_last, train_top1_last;
+    int64_t epoch_best;
+    double  seconds, images_per_second;
+    int     threads;
+    size_t  planned_bytes; /* activations, gradients, packed weights, scratch of the largest plan */
+    size_t  peak_rss;
+} ath_train_result;
+
+/* Trains as the configuration says and writes the run folder. ATH_DIVERGED on a non-finite loss (the last good state is
+ * kept), ATH_INTERRUPTED when stopped by the hook, ATH_TARGET when require_top1 was set and not reached. The result is
+ * filled as far as the run went. */
+ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result, ath_error *err);
+
+typedef struct ath_class_score {
+    const char *name;
+    int64_t     images, correct;
+} ath_class_score;
+
+typedef struct ath_eval_result {
+    int64_t          images, skipped;
+    double           top1, top5, loss; /* top5 is 100 with fewer than six classes */
+    int              classes;
+    ath_class_score *per_class;
+    int64_t         *confusion; /* classes x classes: row = true class, column = predicted */
+} ath_eval_result;
+
+/* Evaluates the run's best model (key run=) or a weights file (weights=) on the data set's validation split, or on the
+ * split named by split=train|val|test. */
+ATH_API ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_result *result, ath_error *err);
+ATH_API void       ath_eval_result_free(ath_eval_result *result);
+
+typedef struct ath_guess {
+    const char *name;
+    int         index;
+    double      probability;
+} ath_guess;
+
+typedef struct ath_prediction {
+    const char      *path; /* "mnist:test[17]" for an element of a data set */
+    const ath_guess *top;  /* best first */
+    int              count;
+    const char      *problem; /* why the image could not be read; then count is 0 */
+} ath_prediction;
+
+/* Predicts images: each path is an IDX image file (with an optional index range, FILE:FIRST-LAST), a PGM/PPM or PNG image,
+ * or data=NAME elements. Calls `each` once per image in order. */
+ATH_API ath_status ath_predict(const ath_config *config, const char *const *paths, int path_count,
+                               void (*each)(const ath_prediction *prediction, void *context), void *context,
+                               ath_error *err);
+
+/* Parameters, multiply-accumulates and time, layer by layer, for the configuration's model and batch. */
+typedef struct ath_layer_profile {
+    char    name[128], op[32], shape[64], impl[32];
+    int64_t params, macs;
+    double  ms; /* forward and backward (training) or forward (inference), median-free mean per step */
+} ath_layer_profile;
+typedef struct ath_profile {
+    int64_t            params, macs;
+    ath_layer_profile *layers;
+    int                layer_count;
+    size_t             planned_bytes, unshared_bytes, parameter_bytes;
+    char              *refusals; /* per node, which implementations refused and why */
+} ath_profile;
+ATH_API ath_status ath_profile_model(const ath_config *config, ath_profile *profile, ath_error *err);
+ATH_API void       ath_profile_free(ath_profile *profile);
+
+/* Times steps on synthetic data: keys model, batch, precision, threads, mode=train|infer, input=CxHxW, classes, steps. */
+typedef struct ath_bench_result {
+    char    model[64], mode[8], precision[8];
+    int64_t batch;
+    int     threads;
+    double  step_ms_min, step_ms_median, step_ms_max;
+    double  images_per_second_min, images_per_second_median, images_per_second_max;
+    double  peak_rss_mib;
+} ath_bench_result;
+ATH_API ath_status ath_bench(const ath_config *config, ath_bench_result *result, ath_error *err);
+
+/* The graph of the configuration's model as text or Graphviz, after every stage of the pipeline whose name is `stage`
+ * (NULL = all): build, fold, ... assign. `train` selects the training step. */
+ATH_API ath_status ath_graph_show(const ath_config *config, bool train, const char *stage, ath_graph_format format,
+                                  void (*write)(const char *stage, const char *text, void *context), void *context,
+                                  ath_error *err);
+
+/* Merges the run's re-parameterised model (or weights=) into the plain one and writes it to `path`; the outputs of both on
+ * `images` random inputs are compared. */
+typedef struct ath_merge_result {
+    char   from[32]; /* the weight transform that was merged away */
+    double max_difference;
+    int    images;
+    int64_t params_before, params_after;
+} ath_merge_result;
+ATH_API ath_status ath_merge(const ath_config *config, const char *path, ath_merge_result *result, ath_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
