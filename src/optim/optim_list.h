@@ -1,0 +1,2 @@
+/* The optimisers, one row each. */
+ATH_OPTIMIZER(sgd)
