@@ -17,7 +17,12 @@ typedef struct ath_model ath_model;
 /* `name`: a zoo name ("lenet5", "resnet18-cifar") or the path of a YAML model file. ATH_USAGE for an unknown name, with a
  * suggestion. The model is the caller's to destroy. */
 ATH_API ath_status ath_model_create(const char *name, ath_model **model, ath_error *err);
-ATH_API void       ath_model_destroy(ath_model *model);
+/* The net of a model file that is already in memory (`size` bytes of YAML); `name` stands for the file in messages. */
+ATH_API ath_status ath_model_create_text(const char *name, const char *text, size_t size, ath_model **model,
+                                         ath_error *err);
+/* The text of the model's YAML file, to be kept with its weights; NULL for a zoo model. */
+ATH_API const char *ath_model_text(const ath_model *model);
+ATH_API void        ath_model_destroy(ath_model *model);
 
 /* Options as text: `kernel=3`, `activation=relu`; keys without the `model.` prefix. */
 ATH_API ath_status ath_model_set(ath_model *model, const char *key, const char *value, ath_error *err);

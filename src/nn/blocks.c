@@ -8,6 +8,8 @@
  */
 #include "nn/nn.h"
 
+#include <stdio.h>
+
 /* Every stride-th pixel, and zeros for the new channels on both sides of the old ones (He et al. 2016, option A). */
 static ath_value pad_shortcut(struct ath__nn *nn, ath_value x, const struct ath__residual *block) {
     ath_graph *g = nn->graph;
@@ -68,4 +70,18 @@ ath_value ath__nn_bottleneck(struct ath__nn *nn, ath_value x, const char *name, 
     y = ath__nn_act(nn, ath_add(nn->graph, y, ath__nn_shortcut(nn, x, block)), block->act);
     ath_scope_pop(nn->graph);
     return y;
+}
+
+ath_value ath__nn_stage(struct ath__nn *nn, ath_value x, const char *name, int count, ath__nn_block_fn make,
+                        const struct ath__residual *block) {
+    struct ath__residual next = *block;
+    ath_scope_push(nn->graph, name);
+    for (int i = 0; i < count; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        x = make(nn, x, number, &next);
+        next.stride = 1;
+    }
+    ath_scope_pop(nn->graph);
+    return x;
 }

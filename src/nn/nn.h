@@ -17,6 +17,10 @@
 
 struct ath__weight_transform;
 
+/* "none|relu|..." by value of ath_act, for option tables. */
+#define ATH_NN_ACT_NAME_(name, text, from_output) text "|"
+#define ATH_NN_ACT_CHOICES ATH_ACT_MAP(ATH_NN_ACT_NAME_)
+
 /* What every layer of one network needs to know. */
 struct ath__nn {
     ath_graph                          *graph;
@@ -83,11 +87,17 @@ struct ath__residual {
     } projection;
 };
 
+typedef ath_value (*ath__nn_block_fn)(struct ath__nn *nn, ath_value x, const char *name,
+                                      const struct ath__residual *block);
+
 /* He et al., "Deep residual learning for image recognition", 2016:
  *     y = act(bn2(conv2(act(bn1(conv1(x))))) + shortcut(x)),   two 3x3 convolutions. */
 ath_value ath__nn_basic_block(struct ath__nn *nn, ath_value x, const char *name, const struct ath__residual *block);
 /* 1x1 to out / 4, 3x3 with the stride, 1x1 to out; each with its batch norm. */
 ath_value ath__nn_bottleneck(struct ath__nn *nn, ath_value x, const char *name, const struct ath__residual *block);
+/* `count` blocks in the scope `name`, called 0, 1, ...; the first has the stride, the others stride 1. */
+ath_value ath__nn_stage(struct ath__nn *nn, ath_value x, const char *name, int count, ath__nn_block_fn make,
+                        const struct ath__residual *block);
 /* The path around a block's body: x itself where the shape stays, else the projection. */
 ath_value ath__nn_shortcut(struct ath__nn *nn, ath_value x, const struct ath__residual *block);
 
