@@ -28,15 +28,14 @@ static bool set_has(const struct set *set, int node) {
 }
 
 /* Is the value read by members of the set, and by nothing else? */
-static bool read_only_inside(const ath_graph *graph, const struct set *set, const int *order, int count,
-                             ath_value value) {
+static bool read_only_inside(const ath_graph *graph, const struct set *set, ath_value value) {
     bool read = false;
-    for (int i = 0; i < count; i++) {
-        const struct ath__node *node = &graph->nodes[order[i]];
+    for (int n = 0; n < graph->node_count; n++) {
+        const struct ath__node *node = &graph->nodes[n];
         if (node->dead) continue;
         for (int k = 0; k < node->ins; k++) {
             if (node->in[k] != value) continue;
-            if (!set_has(set, order[i])) return false;
+            if (!set_has(set, n)) return false;
             read = true;
         }
     }
@@ -48,14 +47,14 @@ static bool same_kind(const ath_graph *graph, const struct ath__node *a, const s
            ath_shape_equal(&graph->values[a->out[0]].desc.shape, &graph->values[b->out[0]].desc.shape);
 }
 
-static void collect(const ath_graph *graph, const int *order, int last, int count, struct set *set) {
+static void collect(const ath_graph *graph, const int *order, int last, struct set *set) {
     set->count = 0;
     set->member[set->count++] = order[last];
     for (int i = last - 1; i >= 0 && set->count < ATH_CHAIN_MAX_STEPS; i--) {
         const struct ath__node *node = &graph->nodes[order[i]];
         if (node->dead || !is_elementwise(node) || !same_kind(graph, node, &graph->nodes[order[last]])) continue;
         if (graph->values[node->out[0]].is_output) continue;
-        if (read_only_inside(graph, set, order, count, node->out[0])) set->member[set->count++] = order[i];
+        if (read_only_inside(graph, set, node->out[0])) set->member[set->count++] = order[i];
     }
 }
 
@@ -158,7 +157,7 @@ ath_status ath__pass_fuse_chain(ath_graph *graph, ath_error *err) {
         const struct ath__node *node = &graph->nodes[order[i]];
         if (node->dead || !is_elementwise(node)) continue;
         struct set set;
-        collect(graph, order, i, count, &set);
+        collect(graph, order, i, &set);
         if (set.count >= 2 && !replace(graph, &set)) status = ath_graph_status(graph, err);
     }
     ath__free(order);

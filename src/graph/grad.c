@@ -97,6 +97,17 @@ done:
     return status;
 }
 
+/* Orders the nodes that the outputs need; what is not needed yet (seeds, other heads) stays alive. */
+static ath_status order_keeping_all(ath_graph *graph, ath_error *err) {
+    bool *dead = ATH_NEW_ARRAY(bool, graph->node_count + 1);
+    if (!dead) return ath__fail_memory(err, "gradient");
+    for (int n = 0; n < graph->node_count; n++) dead[n] = graph->nodes[n].dead;
+    ath_status status = ath__graph_order(graph, err);
+    for (int n = 0; n < graph->node_count; n++) graph->nodes[n].dead = dead[n];
+    ath__free(dead);
+    return status;
+}
+
 ath_status ath__grad_build(ath_graph *graph, const ath_value *outputs, const ath_value *seeds, int output_count,
                            const ath_value *wrt, int wrt_count, ath_value *grads, ath_error *err) {
     ATH_TRY(ath_graph_status(graph, err));
@@ -105,7 +116,7 @@ ath_status ath__grad_build(ath_graph *graph, const ath_value *outputs, const ath
     int           *order = NULL;
     size_t         count = (size_t)graph->value_count + 1;
     for (int i = 0; i < output_count; i++) graph->values[outputs[i]].is_output = true;
-    ATH_TRY(ath__graph_order(graph, err));
+    ATH_TRY(order_keeping_all(graph, err));
     int order_count = graph->order_count;
     reverse.wanted = ATH_NEW_ARRAY(bool, count);
     reverse.per_batch = ATH_NEW_ARRAY(ath_value, count);
