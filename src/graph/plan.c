@@ -45,6 +45,7 @@ struct ath__plan {
     struct ath__place *places;
     size_t            *root_offset; /* per arena buffer: final offset */
     bool               profile;
+    uint64_t           version; /* of the parameters that the prologue last saw */
     bool              *input_set; /* per value */
 };
 
@@ -337,7 +338,7 @@ static ath_status run_call(struct call *call, int micro_batch) {
 }
 
 ath_status ath__plan_run(struct ath__plan *plan, ath__phase phase, int micro_batch, ath_error *err) {
-    for (int s = 0; s < plan->slot_count; s++)
+    for (int s = 0; s < plan->slot_count && phase != ATH_PHASE_PROLOGUE; s++)
         if (!plan->input_set[plan->slots[s].leaf])
             return ath__fail(err, ATH_USAGE, plan->graph->values[plan->slots[s].leaf].name, "this input was never set");
     for (int c = plan->first[phase]; c < plan->first[phase + 1]; c++) {
@@ -353,6 +354,12 @@ ath_status ath__plan_run(struct ath__plan *plan, ath__phase phase, int micro_bat
         }
     }
     return ATH_OK;
+}
+
+ath_status ath__plan_refresh(struct ath__plan *plan, uint64_t version, ath_error *err) {
+    if (plan->version == version) return ATH_OK;
+    plan->version = version;
+    return ath__plan_run(plan, ATH_PHASE_PROLOGUE, 0, err);
 }
 
 struct ath__plan_memory ath__plan_memory(const struct ath__plan *plan) {

@@ -46,6 +46,8 @@ const void *ath__plan_output(const struct ath__plan *plan, const char *name, str
 
 typedef enum ath__phase { ATH_PHASE_PROLOGUE, ATH_PHASE_BODY, ATH_PHASE_EPILOGUE, ATH_PHASES } ath__phase;
 ath_status ath__plan_run(struct ath__plan *plan, ath__phase phase, int micro_batch, ath_error *err);
+/* Runs the prologue unless it already ran for this version of the parameters (counted by the caller, from 1). */
+ath_status ath__plan_refresh(struct ath__plan *plan, uint64_t version, ath_error *err);
 
 struct ath__plan_memory {
     size_t arena;   /* planned peak: activations, gradients, packed weights, scratch */
