@@ -306,11 +306,11 @@ static void wrong_channels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts_are_right),        cmocka_unit_test(every_variant_is_counted),
-        cmocka_unit_test(stem_for_small_images),   cmocka_unit_test(lenet_names),
-        cmocka_unit_test(resnet_cifar_names),      cmocka_unit_test(resnet_mnist_projection),
-        cmocka_unit_test(weight_norm_names),       cmocka_unit_test(bad_options),
-        cmocka_unit_test(options_read_back),       cmocka_unit_test(too_small_an_image),
+        cmocka_unit_test(counts_are_right),      cmocka_unit_test(every_variant_is_counted),
+        cmocka_unit_test(stem_for_small_images), cmocka_unit_test(lenet_names),
+        cmocka_unit_test(resnet_cifar_names),    cmocka_unit_test(resnet_mnist_projection),
+        cmocka_unit_test(weight_norm_names),     cmocka_unit_test(bad_options),
+        cmocka_unit_test(options_read_back),     cmocka_unit_test(too_small_an_image),
         cmocka_unit_test(wrong_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
