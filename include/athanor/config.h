@@ -3,8 +3,8 @@
  * Keys are those of the command line and of YAML recipes (README, "Keys"): model, model.KEY, data, data.KEY, epochs, batch,
  * lr ... Precedence: command line > recipe > default, whatever the order of the calls.
  */
-#ifndef ATHANOR_CONFIG_H
-#define ATHANOR_CONFIG_H
+#ifndef ATHANOR_CONFIGURATION_H
+#define ATHANOR_CONFIGURATION_H
 
 #include "athanor/status.h"
 
