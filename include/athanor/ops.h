@@ -106,7 +106,7 @@ typedef struct ath_batch_norm_grad_attrs {
 
 typedef struct ath_pool2d_attrs {
     int64_t kind; /* ath_pool */
-    int64_t kernel[2], stride[2], pad[4];
+    int64_t kernel[2], stride[2], pad[4]; /* stride 0 = the kernel's size; every padding less than the kernel's size */
     int64_t count_include_pad; /* average: divide by the full window also at the border */
     int64_t ceil_mode;         /* round output sizes up */
     int64_t src[2];            /* gradients: height and width of x */

@@ -33,7 +33,7 @@ static void cast_grad(const struct ath__grad *grad) {
 
 static double hold(double value, double low, double high) {
     if (isnan(value)) return 0.0;
-    return trunc(value < low ? low : value > high ? high : value);
+    return rint(value < low ? low : value > high ? high : value);
 }
 
 static double converted(int64_t dtype, double value) {

@@ -66,6 +66,7 @@ const struct ath__op ath__op_dropout = {
 };
 
 ath_value ath_dropout(ath_graph *g, ath_value x, ath_value rng, double p) {
+    if (g == NULL) return ATH_NONE;
     ath_dropout_attrs attrs = {.p = p, .id = g->dropouts};
     ath_value         y = ath__graph_apply(g, &ath__op_dropout, &attrs, (ath_value[]){x, rng}, 2);
     if (y != ATH_NONE) g->dropouts++;

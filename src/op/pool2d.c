@@ -189,7 +189,7 @@ const struct ath__op ath__op_pool2d_grad = {
 };
 
 ath_value ath_pool2d(ath_graph *g, ath_value x, const ath_pool2d_attrs *attrs) {
-    ath_pool2d_attrs own = *attrs;
+    ath_pool2d_attrs own = attrs != NULL ? *attrs : (ath_pool2d_attrs){0}; /* without a kernel inference refuses */
     own.src[0] = own.src[1] = 0;
     own.count_include_pad = own.count_include_pad != 0;
     own.ceil_mode = own.ceil_mode != 0;

@@ -267,11 +267,11 @@ static void moves_of_elements(void **state) {
 
 static void cast_holds_the_range(void **state) {
     (void)state;
-    struct node_test test = {&ath__op_cast, NULL, 1, {S(6)}, {0}, {D(1.9, -1.9, 300, 1e12, -1e12, NAN)}};
+    struct node_test test = {&ath__op_cast, NULL, 1, {S(6)}, {0}, {D(2.5, -1.9, 300, 1e12, -1e12, NAN)}};
     test.attrs = &(ath_cast_attrs){ATH_I32};
-    check_node(&test, 0, D(1, -1, 300, 2147483647, -2147483648.0, 0));
+    check_node(&test, 0, D(2, -2, 300, 2147483647, -2147483648.0, 0));
     test.attrs = &(ath_cast_attrs){ATH_U8};
-    check_node(&test, 0, D(1, 0, 255, 255, 0, 0));
+    check_node(&test, 0, D(2, 0, 255, 255, 0, 0));
     test.attrs = &(ath_cast_attrs){ATH_BF16};
     check_node(&test, 0, test.in[0]);
 }
