@@ -21,7 +21,7 @@ static const struct ath__setting table[] = {
     TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
     TEXT("resize", "", "image size that the network sees: 224, or HEIGHTxWIDTH; empty = as stored"),
-    TEXT("normalize", "auto", "auto (from the training images), none, or mean:deviation per channel, e.g. 0.13:0.31"),
+    TEXT("normalize", "none", "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
     TEXT("input", "", "bench, profile, graph: input as CxHxW; empty = the model's own"),
     INT("epochs", "10", 1, 1000000, "passes over the training images"),

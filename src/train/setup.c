@@ -1,0 +1,197 @@
+/* Reading a configuration into data sets, preprocessing, models, networks and loaders. */
+#include "train/setup.h"
+
+#include "base/cpuinfo.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/option.h"
+#include "base/parallel.h"
+#include "base/str.h"
+#include "train/settings.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void ath__remark(const ath_hooks *hooks, const char *code, bool warning, const char *format, ...) {
+    if (!hooks || !hooks->remark) return;
+    char    text[768];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    ath_remark remark = {.code = code, .text = text, .warning = warning};
+    hooks->remark(&remark, hooks->context);
+}
+
+void ath__setup_threads(const ath_config *config) {
+    ath__threads_set((int)ath__config_int(config, "threads"));
+}
+
+ath_status ath__setup_data(const ath_config *config, ath_split split, ath_dataset **dataset, ath_error *err) {
+    const char *name = ath__config_text(config, "data");
+    if (!*name)
+        return ath__fail(err, ATH_USAGE, "data", "which data? Give data=NAME or data=FOLDER ('athanor data list')");
+    ath_option_pair         options[64];
+    int                     count = 0;
+    struct ath__config_pair pair;
+    while (count < 64 && ath__config_pair(config, "data.", count, &pair)) {
+        options[count] = (ath_option_pair){pair.key, pair.value};
+        count++;
+    }
+    return ath_dataset_open(name, split, options, count, dataset, err);
+}
+
+/* "224" or "96x128". */
+static ath_status parse_resize(const char *text, struct ath__preprocess *preprocess, ath_error *err) {
+    if (!*text) return ATH_OK;
+    char    height[32];
+    int64_t h = 0, w = 0;
+    size_t  length = strcspn(text, "x");
+    bool    good = length < sizeof height;
+    if (good) {
+        memcpy(height, text, length);
+        height[length] = '\0';
+        good = ath__parse_int(height, &h) && (text[length] ? ath__parse_int(text + length + 1, &w) : (w = h, true));
+    }
+    if (!good || h < 1 || w < 1 || h > 16384 || w > 16384)
+        return ath__fail(err, ATH_USAGE, "resize", "resize must be a size (224) or HEIGHTxWIDTH (96x128), not '%s'", text);
+    preprocess->height = (int)h;
+    preprocess->width = (int)w;
+    return ATH_OK;
+}
+
+/* "0.49:0.25" or one pair per channel: "0.49:0.25,0.48:0.24,0.45:0.26". */
+static ath_status parse_normalize(const char *text, int channels, struct ath__preprocess *preprocess, ath_error *err) {
+    const char *at = text + (*text == '[');
+    int         c = 0;
+    for (; c < 4 && *at && *at != ']'; c++) {
+        char  *end = NULL;
+        double mean = strtod(at, &end), deviation = 0.0;
+        if (end == at || *end != ':') break;
+        at = end + 1;
+        deviation = strtod(at, &end);
+        if (end == at || !(deviation > 0.0)) break;
+        preprocess->mean[c] = mean;
+        preprocess->deviation[c] = deviation;
+        at = end + (*end == ',');
+        at += strspn(at, " ");
+    }
+    if (c == 0 || (*at && *at != ']') || (c != 1 && c != channels))
+        return ath__fail(err, ATH_USAGE, "normalize",
+                         "normalize must be none, auto, imagenet or one mean:deviation per channel (%d), not '%s'", channels,
+                         text);
+    for (int k = c; k < channels; k++) {
+        preprocess->mean[k] = preprocess->mean[0];
+        preprocess->deviation[k] = preprocess->deviation[0];
+    }
+    return ATH_OK;
+}
+
+ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
+                                 ath_error *err) {
+    ath_dataset_info info = ath_dataset_describe(train);
+    const char      *normalize = ath__config_text(config, "normalize");
+    memset(preprocess, 0, sizeof *preprocess);
+    for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
+    ATH_TRY(parse_resize(ath__config_text(config, "resize"), preprocess, err));
+    if (strcmp(normalize, "none") == 0) return ATH_OK;
+    if (strcmp(normalize, "imagenet") == 0)
+        return parse_normalize("0.485:0.229,0.456:0.224,0.406:0.225", info.channels, preprocess, err);
+    if (strcmp(normalize, "auto") != 0) return parse_normalize(normalize, info.channels, preprocess, err);
+    ath_dataset_stats stats;
+    ATH_TRY(ath_dataset_measure(train, &stats, err));
+    for (int c = 0; c < info.channels && c < 4; c++) {
+        preprocess->mean[c] = stats.mean[c];
+        preprocess->deviation[c] = stats.deviation[c] > 1e-6 ? stats.deviation[c] : 1.0;
+    }
+    ath_dataset_stats_free(&stats);
+    return ATH_OK;
+}
+
+/* input=CxHxW */
+static ath_status parse_input(const char *text, int dims[3], ath_error *err) {
+    char extra;
+    if (sscanf(text, "%dx%dx%d%c", &dims[0], &dims[1], &dims[2], &extra) == 3 && dims[0] > 0 && dims[1] > 0 && dims[2] > 0)
+        return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "input", "input must be CHANNELSxHEIGHTxWIDTH, e.g. 3x32x32, not '%s'", text);
+}
+
+static ath_status apply_model_options(const ath_config *config, ath_model *model, ath_error *err) {
+    struct ath__config_pair pair;
+    for (int i = 0; ath__config_pair(config, "model.", i, &pair); i++)
+        ATH_TRY(ath_model_set(model, pair.key, pair.value, err));
+    ATH_TRY(ath_model_set_reparam(model, ath__config_text(config, "reparam"), err));
+    const char *input = ath__config_text(config, "input");
+    if (*input) {
+        int dims[3];
+        ATH_TRY(parse_input(input, dims, err));
+        ATH_TRY(ath_model_set_input(model, dims[0], dims[1], dims[2], err));
+    }
+    int64_t classes = ath__config_int(config, "classes");
+    return classes > 0 ? ath_model_set_classes(model, (int)classes, err) : ATH_OK;
+}
+
+ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                            ath_model **model, ath_error *err) {
+    const char *name = ath__config_text(config, "model");
+    if (!*name) return ath__fail(err, ATH_USAGE, "model", "which model? Give model=NAME ('athanor models' lists them)");
+    ATH_TRY(ath_model_create(name, model, err));
+    ath_status status = ATH_OK;
+    if (dataset) {
+        ath_dataset_info info = ath_dataset_describe(dataset);
+        int              height = preprocess->height ? preprocess->height : info.height;
+        int              width = preprocess->width ? preprocess->width : info.width;
+        status = ath_model_set_input(*model, info.channels, height, width, err);
+        if (status == ATH_OK) status = ath_model_set_classes(*model, info.classes, err);
+    }
+    if (status == ATH_OK) status = apply_model_options(config, *model, err);
+    if (status != ATH_OK) {
+        ath_model_destroy(*model);
+        *model = NULL;
+    }
+    return status;
+}
+
+ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
+                              struct ath__network **network, ath_error *err) {
+    struct ath__network_settings settings = {
+        .optim = {.momentum = ath__config_real(config, "momentum"),
+                  .weight_decay = ath__config_real(config, "weight_decay"),
+                  .nesterov = ath__config_flag(config, "nesterov")},
+        .label_smoothing = ath__config_real(config, "label_smoothing"),
+        .freeze = ath__config_text(config, "freeze"),
+        .layout = ath__config_text(config, "layout"),
+        .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
+    };
+    if (settings.optim.nesterov && settings.optim.momentum <= 0.0)
+        return ath__fail(err, ATH_USAGE, "nesterov", "nesterov=true needs momentum above 0 (0.9, say)");
+    if (train) ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &settings.optimizer, err));
+    settings.bf16 = strcmp(ath__config_text(config, "precision"), "bf16") == 0;
+    if (settings.bf16 && !ath__device_cpu()->bf16) {
+        ath__remark(hooks, "PRECISION", true,
+                    "this processor (%s, %s) does not compute in bfloat16; float32 is used instead", ath__cpuinfo()->name,
+                    ath__cpu_tier_name(ath__cpuinfo()->tier));
+        settings.bf16 = false;
+    }
+    ATH_TRY(ath__network_create(model, &settings, network, err));
+    (*network)->micro = ath__config_int(config, "micro_batch");
+    (*network)->seed = (uint64_t)ath__config_int(config, "seed");
+    return ATH_OK;
+}
+
+ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                             bool train, struct ath__loader **loader, ath_error *err) {
+    struct ath__loader_settings settings = {.batch = ath__config_int(config, "batch"),
+                                            .seed = (uint64_t)ath__config_int(config, "seed"),
+                                            .shuffle = train,
+                                            .threads = (int)ath__config_int(config, "loader.threads"),
+                                            .preprocess = *preprocess};
+    int64_t count = ath_dataset_describe(dataset).count;
+    if (train && settings.batch > count)
+        return ath__fail(err, ATH_USAGE, "batch", "batch=%lld is larger than the training set of %lld images",
+                         (long long)settings.batch, (long long)count);
+    if (settings.batch > count) settings.batch = count;
+    return ath__loader_open(dataset, &settings, loader, err);
+}

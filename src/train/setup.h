@@ -1,0 +1,37 @@
+/* From a configuration to the things that a run is made of. Every verb sets up through these, so that training, evaluation,
+ * prediction, profile and merge cannot differ. */
+#ifndef ATH_TRAIN_SETUP_H
+#define ATH_TRAIN_SETUP_H
+
+#include "athanor/data.h"
+#include "athanor/train.h"
+#include "data/loader.h"
+#include "train/network.h"
+
+/* Sends a remark to the hook. `text` is printf-formatted. */
+void ath__remark(const ath_hooks *hooks, const char *code, bool warning, const char *format, ...) ATH_PRINTF(4, 5);
+
+/* threads= for all kernels. */
+void ath__setup_threads(const ath_config *config);
+
+/* data= and data.*: opens one split. ATH_USAGE when data= is missing. */
+ath_status ath__setup_data(const ath_config *config, ath_split split, ath_dataset **dataset, ath_error *err);
+
+/* resize= and normalize=, for images like those of `train` (whose pixels `auto` measures). */
+ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
+                                 ath_error *err);
+
+/* model=, model.*, reparam=; input and classes from the data set (which may be NULL: then input= and classes=). */
+ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                            ath_model **model, ath_error *err);
+
+/* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be had),
+ * layout, micro-batches. `train` false: evaluation only. */
+ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
+                              struct ath__network **network, ath_error *err);
+
+/* A loader over the data set. */
+ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                             bool train, struct ath__loader **loader, ath_error *err);
+
+#endif
