@@ -95,7 +95,7 @@ static int edit_distance(const char *a, size_t size_a, const char *b, size_t siz
         int *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
         row[0] = (int)i;
         for (size_t j = 1; j <= size_b; j++) {
-            int d = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            int  d = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
             bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
             if (swapped && above2[j - 2] + 1 < d) d = above2[j - 2] + 1;
             row[j] = d;
