@@ -1,0 +1,93 @@
+/* Elementary functions on vectors, written over the vocabulary of vec_*.h (include one of those first).
+ *
+ * Polynomials are near-minimax fits made for this library. Largest errors in units in the last place, against correctly
+ * rounded results over their whole range: exp 2, log 2, tanh 3, sigmoid 3, erf 3. Not-a-numbers come out as they went
+ * in, infinities as the limits. (v_min and v_max return their second operand when one is not a number: the order of
+ * operands below is chosen for that.)
+ */
+
+/* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; ln 2 in two parts. Results below the smallest normal
+ * number come out denormal or 0: 2^n is applied as two factors, of which each is normal. */
+static inline vf v_exp(vf x) {
+    vf clamped = v_min(v_set(89.0f), v_max(v_set(-104.5f), x));
+    vf n = v_round(v_mul(clamped, v_set(1.44269504f)));
+    vf r = v_fma(n, v_set(-0.693359375f), clamped);
+    r = v_fma(n, v_set(2.12194440e-4f), r);
+    vf p = v_set(1.395048108e-03f);
+    p = v_fma(p, r, v_set(8.368883282e-03f));
+    p = v_fma(p, r, v_set(4.166620597e-02f));
+    p = v_fma(p, r, v_set(1.666651815e-01f));
+    p = v_fma(p, r, v_set(0.5f));
+    p = v_add(v_fma(v_mul(r, r), p, r), v_set(1.0f));
+    vf half = v_round(v_mul(n, v_set(0.5f)));
+    vf y = v_mul(v_mul(p, v_pow2(half)), v_pow2(v_sub(n, half)));
+    return v_select(v_nan(x), x, y);
+}
+
+/* log(m * 2^e) = log(1 + f) + e ln 2, f = m - 1: f - f^2/2 + f^3 P(f). */
+static inline vf v_log(vf x) {
+    vm tiny = v_lt(x, v_set(1.17549435e-38f));
+    vf scaled = v_select(tiny, v_mul(x, v_set(8388608.0f)), x); /* denormal numbers times 2^23 */
+    vf e, m = v_log_split(scaled, &e);
+    e = v_sub(e, v_select(tiny, v_set(23.0f), v_set(0.0f)));
+    vf f = v_sub(m, v_set(1.0f));
+    vf p = v_set(6.915165484e-02f);
+    p = v_fma(p, f, v_set(-1.178970486e-01f));
+    p = v_fma(p, f, v_set(1.187301278e-01f));
+    p = v_fma(p, f, v_set(-1.238436848e-01f));
+    p = v_fma(p, f, v_set(1.421865523e-01f));
+    p = v_fma(p, f, v_set(-1.666924953e-01f));
+    p = v_fma(p, f, v_set(2.000222653e-01f));
+    p = v_fma(p, f, v_set(-2.499998659e-01f));
+    p = v_fma(p, f, v_set(3.333331048e-01f));
+    vf square = v_mul(f, f);
+    vf y = v_mul(v_mul(square, f), p);
+    y = v_fma(e, v_set(-2.12194440e-4f), y);
+    y = v_fma(square, v_set(-0.5f), y);
+    y = v_fma(e, v_set(0.693359375f), v_add(f, y));
+    vf infinity = v_set(__builtin_inff());
+    y = v_select(v_lt(x, infinity), y, x);                                /* infinity, not a number */
+    y = v_select(v_lt(x, v_set(1e-45f)), v_set(-__builtin_inff()), y);    /* zero                   */
+    return v_select(v_lt(x, v_set(0.0f)), v_set(__builtin_nanf("")), y);  /* negative               */
+}
+
+/* 1 / (1 + exp(-x)); exp(-x) overflows to infinity for large negative x, which gives 0. */
+static inline vf v_sigmoid(vf x) {
+    return v_div(v_set(1.0f), v_add(v_set(1.0f), v_exp(v_sub(v_set(0.0f), x))));
+}
+
+/* |x| < 0.625: x + x^3 P(x^2); else the sign of x times 1 - 2 / (exp(2 |x|) + 1). */
+static inline vf v_tanh(vf x) {
+    vf u = v_mul(x, x), a = v_abs(x);
+    vf p = v_set(-5.717044696e-03f);
+    p = v_fma(p, u, v_set(2.065058611e-02f));
+    p = v_fma(p, u, v_set(-5.374349654e-02f));
+    p = v_fma(p, u, v_set(1.333149076e-01f));
+    p = v_fma(p, u, v_set(-3.333328366e-01f));
+    vf small = v_fma(v_mul(u, x), p, x);
+    vf large = v_sub(v_set(1.0f), v_div(v_set(2.0f), v_add(v_exp(v_add(a, a)), v_set(1.0f))));
+    return v_select(v_lt(a, v_set(0.625f)), small, v_sign_of(large, x));
+}
+
+/* |x| < 1: x + x P(x^2); else the sign of x times 1 - exp(-Q(|x|)), Q = -log(1 - erf), which is 1 from 4 on. */
+static inline vf v_erf(vf x) {
+    vf u = v_mul(x, x), a = v_min(v_set(4.0f), v_abs(x));
+    vf p = v_set(7.889122935e-05f);
+    p = v_fma(p, u, v_set(-8.020842215e-04f));
+    p = v_fma(p, u, v_set(5.189535674e-03f));
+    p = v_fma(p, u, v_set(-2.685444430e-02f));
+    p = v_fma(p, u, v_set(1.128360033e-01f));
+    p = v_fma(p, u, v_set(-3.761262596e-01f));
+    p = v_fma(p, u, v_set(1.283791661e-01f));
+    vf q = v_set(-2.512923913e-07f);
+    q = v_fma(q, a, v_set(2.531432801e-05f));
+    q = v_fma(q, a, v_set(-4.637851380e-04f));
+    q = v_fma(q, a, v_set(4.282373004e-03f));
+    q = v_fma(q, a, v_set(-2.537353523e-02f));
+    q = v_fma(q, a, v_set(1.086389720e-01f));
+    q = v_fma(q, a, v_set(6.330396533e-01f));
+    q = v_fma(q, a, v_set(1.129661202e+00f));
+    q = v_fma(q, a, v_set(-2.043581335e-04f));
+    vf large = v_sub(v_set(1.0f), v_exp(v_sub(v_set(0.0f), q)));
+    return v_select(v_lt(v_abs(x), v_set(1.0f)), v_fma(x, p, x), v_sign_of(large, x));
+}
