@@ -4,11 +4,7 @@
  * the fourth, rotates, and passes the words on by one:
  *   a = b + ((a + mix(b, c, d) + x[index] + t[i]) <<< s)
  */
-#include "base/md5.h"
-
-#include "base/hex.h"
-
-#include <string.h>
+#include "base/digest.h"
 
 static const uint32_t table[64] = {
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
@@ -32,12 +28,7 @@ static uint32_t mix(int round, uint32_t b, uint32_t c, uint32_t d) {
     return c ^ (b | ~d);
 }
 
-static void stir(uint32_t state[4], const unsigned char block[64]) {
-    uint32_t x[16];
-    for (int i = 0; i < 16; i++) {
-        const unsigned char *p = block + 4 * i;
-        x[i] = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-    }
+static void stir(uint32_t state[8], const uint32_t x[16]) {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     for (unsigned i = 0; i < 64; i++) {
         unsigned round = i / 16;
@@ -54,41 +45,10 @@ static void stir(uint32_t state[4], const unsigned char block[64]) {
     state[3] += d;
 }
 
-void ath__md5_start(struct ath__md5 *hash) {
-    *hash = (struct ath__md5){.state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}};
-}
-
-void ath__md5_add(struct ath__md5 *hash, const void *data, size_t size) {
-    const unsigned char *bytes = data;
-    size_t               used = (size_t)(hash->size % 64);
-    hash->size += size;
-    while (size > 0) {
-        size_t part = 64 - used < size ? 64 - used : size;
-        memcpy(hash->block + used, bytes, part);
-        bytes += part;
-        size -= part;
-        used += part;
-        if (used < 64) break;
-        stir(hash->state, hash->block);
-        used = 0;
-    }
-}
-
-/* A one bit, zeros up to 8 bytes short of a block, and the size in bits, little-endian. */
-void ath__md5_end(struct ath__md5 *hash, unsigned char digest[ATH_MD5_BYTES]) {
-    static const unsigned char padding[64] = {0x80};
-    unsigned char              size[8];
-    for (int i = 0; i < 8; i++) size[i] = (unsigned char)(hash->size * 8 >> (8 * i));
-    ath__md5_add(hash, padding, 1 + (size_t)((119 - hash->size % 64) % 64));
-    ath__md5_add(hash, size, sizeof size);
-    for (int i = 0; i < ATH_MD5_BYTES; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (8 * (i % 4)));
-}
-
-void ath__md5_text(const void *data, size_t size, char text[ATH_MD5_TEXT]) {
-    struct ath__md5 hash;
-    unsigned char   digest[ATH_MD5_BYTES];
-    ath__md5_start(&hash);
-    ath__md5_add(&hash, data, size);
-    ath__md5_end(&hash, digest);
-    ath__hex_text(digest, sizeof digest, text);
-}
+const struct ath__digest_kind ath__md5 = {
+    .name = "md5",
+    .words = 4,
+    .big_endian = 0,
+    .initial = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476},
+    .stir = stir,
+};

@@ -1,13 +1,11 @@
-/* SHA-256, written from FIPS 180-4 sections 4.1.2, 4.2.2, 5.1.1, 5.3.3 and 6.2.
+/* SHA-256, written from FIPS 180-4 sections 4.1.2, 4.2.2, 5.3.3 and 6.2.
  *
- * The message is cut into blocks of 64 bytes. A block's 16 words are stretched to 64,
+ * A block's 16 words are stretched to 64,
  *   w[t] = s1(w[t-2]) + w[t-7] + s0(w[t-15]) + w[t-16],
  * and stirred into the eight words of state over 64 rounds. The constants are the first 32 bits of the fractional parts
  * of the cube roots of the first 64 primes (k) and of the square roots of the first 8 (the initial state).
  */
-#include "base/sha256.h"
-
-#include "base/hex.h"
+#include "base/digest.h"
 
 #include <string.h>
 
@@ -26,12 +24,9 @@ static uint32_t rotate(uint32_t x, int n) {
     return x >> n | x << (32 - n);
 }
 
-static void stir(uint32_t state[8], const unsigned char block[64]) {
+static void stir(uint32_t state[8], const uint32_t block[16]) {
     uint32_t w[64];
-    for (int t = 0; t < 16; t++) {
-        const unsigned char *p = block + 4 * t;
-        w[t] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-    }
+    memcpy(w, block, 16 * sizeof w[0]);
     for (int t = 16; t < 64; t++) {
         uint32_t s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3;
         uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
@@ -58,48 +53,10 @@ static void stir(uint32_t state[8], const unsigned char block[64]) {
     for (int i = 0; i < 8; i++) state[i] += after[i];
 }
 
-void ath__sha256_start(struct ath__sha256 *hash) {
-    *hash = (struct ath__sha256){
-        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
-}
-
-void ath__sha256_add(struct ath__sha256 *hash, const void *data, size_t size) {
-    const unsigned char *bytes = data;
-    size_t               used = (size_t)(hash->size % 64);
-    hash->size += size;
-    while (size > 0) {
-        if (used == 0 && size >= 64) {
-            stir(hash->state, bytes);
-            bytes += 64;
-            size -= 64;
-            continue;
-        }
-        size_t part = 64 - used < size ? 64 - used : size;
-        memcpy(hash->block + used, bytes, part);
-        bytes += part;
-        size -= part;
-        used += part;
-        if (used < 64) break;
-        stir(hash->state, hash->block);
-        used = 0;
-    }
-}
-
-/* A one bit, zeros up to 8 bytes short of a block, and the size in bits, big-endian. */
-void ath__sha256_end(struct ath__sha256 *hash, unsigned char digest[ATH_SHA256_BYTES]) {
-    static const unsigned char padding[64] = {0x80};
-    unsigned char              size[8];
-    for (int i = 0; i < 8; i++) size[i] = (unsigned char)(hash->size * 8 >> (56 - 8 * i));
-    ath__sha256_add(hash, padding, 1 + (size_t)((119 - hash->size % 64) % 64));
-    ath__sha256_add(hash, size, sizeof size);
-    for (int i = 0; i < ATH_SHA256_BYTES; i++) digest[i] = (unsigned char)(hash->state[i / 4] >> (24 - 8 * (i % 4)));
-}
-
-void ath__sha256_text(const void *data, size_t size, char text[ATH_SHA256_TEXT]) {
-    struct ath__sha256 hash;
-    unsigned char      digest[ATH_SHA256_BYTES];
-    ath__sha256_start(&hash);
-    ath__sha256_add(&hash, data, size);
-    ath__sha256_end(&hash, digest);
-    ath__hex_text(digest, sizeof digest, text);
-}
+const struct ath__digest_kind ath__sha256 = {
+    .name = "sha256",
+    .words = 8,
+    .big_endian = 1,
+    .initial = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19},
+    .stir = stir,
+};
