@@ -1,0 +1,238 @@
+/* Writing and reading model files.
+ *
+ * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "reparam", "input" (CxHxW), "classes",
+ * "class_names" (JSON array), "preprocess" (JSON object), "version".
+ */
+#include "train/model_file.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "tensor/dtype.h"
+
+#include "athanor_config.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_METADATA = 80 };
+
+void ath__model_info_free(struct ath__model_info *info) {
+    for (int c = 0; info->class_names && c < info->classes; c++) ath__free(info->class_names[c]);
+    ath__free(info->class_names);
+    memset(info, 0, sizeof *info);
+}
+
+/* The metadata under construction; texts live in the arena. */
+struct meta {
+    struct ath__arena arena;
+    ath_metadata      items[MAX_METADATA];
+    int               count;
+    bool              failed;
+};
+
+static void meta_put(struct meta *meta, const char *key, const char *value) {
+    const char *k = ath__arena_strdup(&meta->arena, key), *v = ath__arena_strdup(&meta->arena, value);
+    if (!k || !v || meta->count == MAX_METADATA) meta->failed = true;
+    else meta->items[meta->count++] = (ath_metadata){k, v};
+}
+
+static void meta_json(struct meta *meta, const char *key, json_t *json) {
+    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    if (text) meta_put(meta, key, text);
+    else meta->failed = true;
+    ath__free(text);
+    json_decref(json);
+}
+
+static json_t *preprocess_json(const struct ath__preprocess *preprocess, int channels) {
+    json_t *mean = json_array(), *deviation = json_array();
+    for (int c = 0; c < channels && c < 4; c++) {
+        json_array_append_new(mean, json_real(preprocess->mean[c]));
+        json_array_append_new(deviation, json_real(preprocess->deviation[c]));
+    }
+    return json_pack("{s:i, s:i, s:s, s:o, s:o}", "height", preprocess->height, "width", preprocess->width, "filter",
+                     "bilinear-antialias", "mean", mean, "deviation", deviation);
+}
+
+static void describe(struct meta *meta, const struct ath__network *network, const struct ath__model_info *info) {
+    ath_model *model = (ath_model *)(uintptr_t)network->model; /* reading options uses a text buffer in the model */
+    char       text[64];
+    int        channels, height, width;
+    ath_model_input(model, &channels, &height, &width);
+    meta_put(meta, "format", "athanor 1");
+    meta_put(meta, "version", ATHANOR_VERSION);
+    meta_put(meta, "model", ath_model_name(model));
+    ath_model_option option;
+    for (int i = 0; ath_model_option_at(model, i, &option); i++) {
+        char key[96];
+        snprintf(key, sizeof key, "model.%s", option.name);
+        meta_put(meta, key, ath_model_get(model, option.name));
+    }
+    meta_put(meta, "reparam", ath_model_reparam(model));
+    snprintf(text, sizeof text, "%dx%dx%d", channels, height, width);
+    meta_put(meta, "input", text);
+    snprintf(text, sizeof text, "%d", ath_model_classes(model));
+    meta_put(meta, "classes", text);
+    meta_json(meta, "preprocess", preprocess_json(&info->preprocess, channels));
+    json_t *names = json_array();
+    for (int c = 0; info->class_names && c < info->classes; c++)
+        json_array_append_new(names, json_string(info->class_names[c]));
+    meta_json(meta, "class_names", names);
+}
+
+static bool is_model_tensor(const struct ath__entry *entry) {
+    return strncmp(entry->name, "optimizer.", 10) != 0;
+}
+
+ath_status ath__model_file_save(const char *path, const struct ath__network *network, const struct ath__model_info *info,
+                                ath_error *err) {
+    struct meta       meta = {.count = 0};
+    ath_named_tensor *tensors = ATH_NEW_ARRAY(ath_named_tensor, network->store->count + 1);
+    int               count = 0;
+    ath_status        status = ATH_OK;
+    describe(&meta, network, info);
+    if (!tensors || meta.failed) {
+        status = ath__fail_memory(err, path);
+        goto done;
+    }
+    for (int i = 0; i < network->store->count; i++) {
+        const struct ath__entry *entry = &network->store->entries[i];
+        if (is_model_tensor(entry))
+            tensors[count++] = (ath_named_tensor){entry->name, {ATH_F32, entry->shape, entry->data}};
+    }
+    status = ath_safetensors_save(path, tensors, count, meta.items, meta.count, err);
+done:
+    ath__arena_free(&meta.arena);
+    ath__free(tensors);
+    return status;
+}
+
+static void read_preprocess(const char *text, struct ath__preprocess *preprocess) {
+    memset(preprocess, 0, sizeof *preprocess);
+    for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
+    json_t *json = text ? json_loads(text, 0, NULL) : NULL;
+    preprocess->height = (int)json_integer_value(json_object_get(json, "height"));
+    preprocess->width = (int)json_integer_value(json_object_get(json, "width"));
+    for (size_t c = 0; c < 4; c++) {
+        json_t *mean = json_array_get(json_object_get(json, "mean"), c);
+        json_t *deviation = json_array_get(json_object_get(json, "deviation"), c);
+        if (mean) preprocess->mean[c] = json_number_value(mean);
+        if (json_number_value(deviation) > 0.0) preprocess->deviation[c] = json_number_value(deviation);
+    }
+    if (preprocess->height < 0 || preprocess->height > 16384) preprocess->height = 0;
+    if (preprocess->width < 0 || preprocess->width > 16384) preprocess->width = 0;
+    json_decref(json);
+}
+
+static ath_status read_class_names(const char *text, int classes, struct ath__model_info *info, ath_error *err) {
+    json_t    *json = text ? json_loads(text, 0, NULL) : NULL;
+    ath_status status = ATH_OK;
+    info->classes = classes;
+    if ((int)json_array_size(json) == classes) {
+        info->class_names = ATH_NEW_ARRAY(char *, classes);
+        if (!info->class_names) status = ath__fail_memory(err, "class names");
+        for (int c = 0; status == ATH_OK && c < classes; c++) {
+            const char *name = json_string_value(json_array_get(json, (size_t)c));
+            info->class_names[c] = ath__strdup(name ? name : "?");
+            if (!info->class_names[c]) status = ath__fail_memory(err, "class names");
+        }
+    }
+    json_decref(json);
+    return status;
+}
+
+/* Options, input and classes as the metadata says. */
+static ath_status configure(const ath_tensor_file *file, const char *path, ath_model *model, ath_error *err) {
+    for (int i = 0; i < file->metadata_count; i++)
+        if (strncmp(file->metadata[i].key, "model.", 6) == 0)
+            ATH_TRY(ath_model_set(model, file->metadata[i].key + 6, file->metadata[i].value, err));
+    const char *input = ath_tensor_file_metadata(file, "input"), *classes = ath_tensor_file_metadata(file, "classes");
+    const char *reparam = ath_tensor_file_metadata(file, "reparam");
+    int         dims[3], count = classes ? atoi(classes) : 0;
+    if (!input || sscanf(input, "%dx%dx%d", &dims[0], &dims[1], &dims[2]) != 3 || count < 1)
+        return ath__fail(err, ATH_DATA, path, "this model file does not say its input size and number of classes");
+    ATH_TRY(ath_model_set_input(model, dims[0], dims[1], dims[2], err));
+    ATH_TRY(ath_model_set_classes(model, count, err));
+    return reparam ? ath_model_set_reparam(model, reparam, err) : ATH_OK;
+}
+
+ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model, struct ath__model_info *info,
+                                ath_error *err) {
+    memset(info, 0, sizeof *info);
+    *model = NULL;
+    ATH_TRY(ath_safetensors_load(path, file, err));
+    const char *name = ath_tensor_file_metadata(file, "model");
+    ath_status  status =
+        name ? ath_model_create(name, model, err)
+              : ath__fail(err, ATH_DATA, path, "this file does not say which model it is: give model=NAME beside weights=");
+    if (status == ATH_OK) status = configure(file, path, *model, err);
+    if (status == ATH_OK) {
+        read_preprocess(ath_tensor_file_metadata(file, "preprocess"), &info->preprocess);
+        status = read_class_names(ath_tensor_file_metadata(file, "class_names"), ath_model_classes(*model), info, err);
+    }
+    if (status != ATH_OK) {
+        ath_model_destroy(*model);
+        ath__model_info_free(info);
+        ath_tensor_file_free(file);
+        *model = NULL;
+    }
+    return status;
+}
+
+static void note_first(char *first, size_t capacity, int count, const char *name) {
+    if (count == 1) ath__str_copy(first, capacity, name);
+}
+
+ath_status ath__weights_load(const ath_tensor_file *file, const char *path, struct ath__network *network,
+                             struct ath__load_report *report, ath_error *err) {
+    memset(report, 0, sizeof *report);
+    for (int i = 0; i < network->store->count; i++) {
+        struct ath__entry *entry = &network->store->entries[i];
+        if (!is_model_tensor(entry)) continue;
+        const ath_tensor *tensor = ath_tensor_file_find(file, entry->name);
+        if (!tensor) {
+            note_first(report->first_missing, sizeof report->first_missing, ++report->missing, entry->name);
+            continue;
+        }
+        if (!ath_shape_equal(&tensor->shape, &entry->shape)) {
+            note_first(report->first_reshaped, sizeof report->first_reshaped, ++report->reshaped, entry->name);
+            continue;
+        }
+        size_t count = (size_t)ath_shape_count(&entry->shape);
+        ath__convert(entry->data, ATH_F32, tensor->data, tensor->dtype, count);
+        for (size_t k = 0; k < count; k++)
+            if (!isfinite(entry->data[k]))
+                return ath__fail(err, ATH_DATA, path, "'%s' holds a value that is no finite number at position %zu",
+                                 entry->name, k);
+        report->loaded++;
+    }
+    for (int t = 0; t < file->tensor_count; t++)
+        if (!ath__store_find(network->store, file->tensors[t].name))
+            note_first(report->first_unused, sizeof report->first_unused, ++report->unused, file->tensors[t].name);
+    ath__network_changed(network);
+    return ATH_OK;
+}
+
+ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *hooks, struct ath__network *network,
+                              ath_error *err) {
+    ath_tensor_file         file;
+    struct ath__load_report report;
+    ATH_TRY(ath_safetensors_load(path, &file, err));
+    ath_status status = ath__weights_load(&file, path, network, &report, err);
+    ath_tensor_file_free(&file);
+    if (status != ATH_OK) return status;
+    int wanted = report.loaded + report.missing + report.reshaped;
+    ath__remark(hooks, "WEIGHTS", false, "%s: %d of %d tensors loaded, %d missing%s%s, %d of another shape%s%s, %d not used%s%s",
+                path, report.loaded, wanted, report.missing, report.missing ? " from " : "", report.first_missing,
+                report.reshaped, report.reshaped ? " from " : "", report.first_reshaped, report.unused,
+                report.unused ? " from " : "", report.first_unused);
+    if (!partial && report.loaded * 10 < wanted * 9)
+        return ath__fail(err, ATH_DATA, path,
+                         "only %d of %d tensors fit this model (first missing: %s); weights.partial=true accepts that",
+                         report.loaded, wanted, report.missing ? report.first_missing : report.first_reshaped);
+    return ATH_OK;
+}
