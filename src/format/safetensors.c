@@ -1,0 +1,313 @@
+/* The safetensors format: u64 length N, N bytes of JSON, then the data.
+ *
+ *     {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0, 24]}, ..., "__metadata__": {"key": "value"}}
+ *
+ * Reading treats the file as hostile: every size is checked against the file before it is used, tensors must tile the data
+ * without hole or overlap, keys must be unique. Writing sorts by width of type, then name, pads the header with spaces to 8
+ * bytes, and streams.
+ */
+#include "athanor/format.h"
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_HEADER = 100000000, LENGTH_BYTES = 8 };
+
+/* X(dtype, text in the file) */
+#define SAFETENSORS_DTYPES(X)                                                                                          \
+    X(ATH_F64, "F64") X(ATH_I64, "I64") X(ATH_F32, "F32") X(ATH_I32, "I32") X(ATH_F16, "F16") X(ATH_BF16, "BF16") X(ATH_U8, "U8")
+
+struct owner {
+    struct ath__mapping mapping;
+    struct ath__arena   arena;
+};
+
+static void route_json_memory(void) {
+    json_set_alloc_funcs(ath__alloc, ath__free);
+}
+
+/* The JSON library allocates through the library's counted allocator. */
+static void json_once(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, route_json_memory);
+}
+
+static bool find_dtype(const char *text, ath_dtype *dtype) {
+#define SAFETENSORS_MATCH_(type, name)                                                                                 \
+    if (strcmp(text, name) == 0) {                                                                                     \
+        *dtype = type;                                                                                                 \
+        return true;                                                                                                   \
+    }
+    SAFETENSORS_DTYPES(SAFETENSORS_MATCH_)
+#undef SAFETENSORS_MATCH_
+    return false;
+}
+
+static const char *dtype_text(ath_dtype dtype) {
+#define SAFETENSORS_TEXT_(type, name)                                                                                  \
+    if (dtype == type) return name;
+    SAFETENSORS_DTYPES(SAFETENSORS_TEXT_)
+#undef SAFETENSORS_TEXT_
+    return "?";
+}
+
+/* Shape from its JSON array; `bytes` receives the size of the data. */
+static ath_status read_shape(const char *path, const char *name, json_t *json, ath_tensor *tensor, uint64_t *bytes,
+                             ath_error *err) {
+    size_t rank = json_array_size(json);
+    if (!json_is_array(json) || rank > ATH_MAX_RANK)
+        return ath__fail(err, ATH_DATA, path, "tensor '%s' has no shape of at most %d dimensions", name, (int)ATH_MAX_RANK);
+    tensor->shape.rank = (int)rank;
+    *bytes = ath_dtype_size(tensor->dtype);
+    for (size_t d = 0; d < rank; d++) {
+        json_t   *dim = json_array_get(json, d);
+        json_int_t size = json_integer_value(dim);
+        if (!json_is_integer(dim) || size < 0 || __builtin_mul_overflow(*bytes, (uint64_t)size, bytes))
+            return ath__fail(err, ATH_DATA, path, "tensor '%s' has an impossible size in dimension %zu", name, d);
+        tensor->shape.dims[d] = size;
+    }
+    return ATH_OK;
+}
+
+/* One tensor's entry; `range` receives where its data lies. */
+static ath_status read_tensor(const char *path, const char *name, json_t *json, const unsigned char *data, uint64_t size,
+                              ath_tensor *tensor, uint64_t range[2], ath_error *err) {
+    const char *dtype = json_string_value(json_object_get(json, "dtype"));
+    json_t     *offsets = json_object_get(json, "data_offsets");
+    if (!dtype || json_array_size(offsets) != 2)
+        return ath__fail(err, ATH_DATA, path, "tensor '%s' lacks its dtype or data_offsets", name);
+    if (!find_dtype(dtype, &tensor->dtype))
+        return ath__fail(err, ATH_UNSUPPORTED, path, "tensor '%s' has the type '%.16s', which is not supported", name, dtype);
+    uint64_t bytes;
+    ATH_TRY(read_shape(path, name, json_object_get(json, "shape"), tensor, &bytes, err));
+    for (size_t k = 0; k < 2; k++) {
+        json_t    *offset = json_array_get(offsets, k);
+        json_int_t at = json_integer_value(offset);
+        if (!json_is_integer(offset) || at < 0 || (uint64_t)at > size)
+            return ath__fail(err, ATH_DATA, path, "tensor '%s' lies outside of the file", name);
+        range[k] = (uint64_t)at;
+    }
+    if (range[1] < range[0] || range[1] - range[0] != bytes)
+        return ath__fail(err, ATH_DATA, path, "tensor '%s' has a size that does not fit its shape", name);
+    tensor->data = (void *)(uintptr_t)(data + range[0]);
+    return ATH_OK;
+}
+
+static int by_begin(const void *a, const void *b) {
+    const uint64_t *x = a, *y = b;
+    if (x[0] != y[0]) return x[0] < y[0] ? -1 : 1;
+    return x[1] < y[1] ? -1 : x[1] > y[1];
+}
+
+/* Do the ranges tile [0, size) without hole or overlap? */
+static ath_status check_tiling(const char *path, uint64_t (*ranges)[2], int count, uint64_t size, ath_error *err) {
+    qsort(ranges, (size_t)count, sizeof *ranges, by_begin);
+    uint64_t end = 0;
+    for (int i = 0; i < count; i++) {
+        if (ranges[i][0] != end) return ath__fail(err, ATH_DATA, path, "the tensors overlap or leave a hole at byte %llu",
+                                                  (unsigned long long)end);
+        end = ranges[i][1];
+    }
+    if (end != size)
+        return ath__fail(err, ATH_DATA, path, "%llu bytes belong to no tensor", (unsigned long long)(size - end));
+    return ATH_OK;
+}
+
+/* Unaligned data is copied, so that users may read it as its type. */
+static ath_status align(struct owner *owner, ath_tensor *tensor, ath_error *err) {
+    size_t width = ath_dtype_size(tensor->dtype);
+    if ((uintptr_t)tensor->data % width == 0) return ATH_OK;
+    size_t bytes = (size_t)ath_shape_count(&tensor->shape) * width;
+    void  *copy = ath__arena_alloc(&owner->arena, bytes);
+    if (!copy) return ath__fail_memory(err, "tensors");
+    memcpy(copy, tensor->data, bytes);
+    tensor->data = copy;
+    return ATH_OK;
+}
+
+static ath_status read_metadata(const char *path, json_t *json, struct owner *owner, ath_tensor_file *file,
+                                ath_error *err) {
+    if (!json_is_object(json)) return ath__fail(err, ATH_DATA, path, "__metadata__ is no object of texts");
+    file->metadata = ATH_ARENA_ARRAY(&owner->arena, ath_metadata, json_object_size(json) + 1);
+    if (!file->metadata) return ath__fail_memory(err, path);
+    const char *key;
+    json_t     *value;
+    json_object_foreach(json, key, value) {
+        if (!json_is_string(value)) return ath__fail(err, ATH_DATA, path, "the metadata '%.64s' is no text", key);
+        ath_metadata *item = &file->metadata[file->metadata_count++];
+        item->key = ath__arena_strdup(&owner->arena, key);
+        item->value = ath__arena_strdup(&owner->arena, json_string_value(value));
+        if (!item->key || !item->value) return ath__fail_memory(err, path);
+    }
+    return ATH_OK;
+}
+
+static ath_status read_entries(const char *path, json_t *root, const unsigned char *data, uint64_t size,
+                               struct owner *owner, ath_tensor_file *file, ath_error *err) {
+    ath_status status = ATH_OK;
+    size_t     count = json_object_size(root);
+    uint64_t(*ranges)[2] = ath__alloc_array(count + 1, sizeof *ranges);
+    file->tensors = ATH_ARENA_ARRAY(&owner->arena, ath_named_tensor, count + 1);
+    if (!ranges || !file->tensors) {
+        status = ath__fail_memory(err, path);
+        goto done;
+    }
+    const char *name;
+    json_t     *entry;
+    json_object_foreach(root, name, entry) {
+        if (strcmp(name, "__metadata__") == 0) {
+            ATH_TRY_DONE(read_metadata(path, entry, owner, file, err));
+            continue;
+        }
+        ath_named_tensor *named = &file->tensors[file->tensor_count];
+        named->name = ath__arena_strdup(&owner->arena, name);
+        if (!named->name) {
+            status = ath__fail_memory(err, path);
+            goto done;
+        }
+        ATH_TRY_DONE(read_tensor(path, named->name, entry, data, size, &named->tensor, ranges[file->tensor_count], err));
+        ATH_TRY_DONE(align(owner, &named->tensor, err));
+        file->tensor_count++;
+    }
+    status = check_tiling(path, ranges, file->tensor_count, size, err);
+done:
+    ath__free(ranges);
+    return status;
+}
+
+static uint64_t read_length(const unsigned char *bytes) {
+    uint64_t value = 0;
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--) value = value << 8 | bytes[i];
+    return value;
+}
+
+static ath_status parse(const char *path, struct owner *owner, ath_tensor_file *file, ath_error *err) {
+    const unsigned char *bytes = owner->mapping.data;
+    size_t               size = owner->mapping.size;
+    uint64_t             header = size >= LENGTH_BYTES ? read_length(bytes) : 0;
+    if (size < LENGTH_BYTES || header > size - LENGTH_BYTES || header > MAX_HEADER)
+        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: its header would have %llu bytes",
+                         (unsigned long long)header);
+    json_error_t fault;
+    json_t *root = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header, JSON_REJECT_DUPLICATES, &fault);
+    if (!json_is_object(root)) {
+        json_decref(root);
+        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: %s", root ? "its header is no object" : fault.text);
+    }
+    ath_status status = read_entries(path, root, bytes + LENGTH_BYTES + header, size - LENGTH_BYTES - header, owner, file, err);
+    json_decref(root);
+    return status;
+}
+
+ath_status ath_safetensors_load(const char *path, ath_tensor_file *file, ath_error *err) {
+    memset(file, 0, sizeof *file);
+    json_once();
+    struct owner *owner = ATH_NEW(struct owner);
+    if (!owner) return ath__fail_memory(err, path);
+    file->owner = owner;
+    ath_status status = ath__file_map(path, &owner->mapping, err);
+    if (status == ATH_OK) status = parse(path, owner, file, err);
+    if (status != ATH_OK) ath_tensor_file_free(file);
+    return status;
+}
+
+void ath_tensor_file_free(ath_tensor_file *file) {
+    struct owner *owner = file->owner;
+    if (owner) {
+        if (owner->mapping.data) ath__file_unmap(&owner->mapping);
+        ath__arena_free(&owner->arena);
+        ath__free(owner);
+    }
+    memset(file, 0, sizeof *file);
+}
+
+const char *ath_tensor_file_metadata(const ath_tensor_file *file, const char *key) {
+    for (int i = 0; i < file->metadata_count; i++)
+        if (strcmp(file->metadata[i].key, key) == 0) return file->metadata[i].value;
+    return NULL;
+}
+
+const ath_tensor *ath_tensor_file_find(const ath_tensor_file *file, const char *name) {
+    for (int i = 0; i < file->tensor_count; i++)
+        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i].tensor;
+    return NULL;
+}
+
+static int by_width_then_name(const void *a, const void *b) {
+    const ath_named_tensor *x = *(const ath_named_tensor *const *)a, *y = *(const ath_named_tensor *const *)b;
+    size_t wx = ath_dtype_size(x->tensor.dtype), wy = ath_dtype_size(y->tensor.dtype);
+    return wx != wy ? (wx < wy ? 1 : -1) : strcmp(x->name, y->name);
+}
+
+static size_t tensor_bytes(const ath_tensor *tensor) {
+    return (size_t)ath_shape_count(&tensor->shape) * ath_dtype_size(tensor->dtype);
+}
+
+/* The header as JSON text. */
+static char *make_header(const ath_named_tensor *const *sorted, int count, const ath_metadata *metadata, int metadata_count) {
+    json_t *root = json_object(), *meta = json_object();
+    for (int i = 0; i < metadata_count; i++) json_object_set_new(meta, metadata[i].key, json_string(metadata[i].value));
+    if (metadata_count > 0) json_object_set_new(root, "__metadata__", meta);
+    else json_decref(meta);
+    json_int_t at = 0;
+    bool       whole = true;
+    for (int i = 0; i < count; i++) {
+        const ath_tensor *tensor = &sorted[i]->tensor;
+        json_t           *shape = json_array();
+        for (int d = 0; d < tensor->shape.rank; d++) json_array_append_new(shape, json_integer(tensor->shape.dims[d]));
+        json_int_t end = at + (json_int_t)tensor_bytes(tensor);
+        json_t    *entry =
+            json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text(tensor->dtype), "shape", shape, "data_offsets", at, end);
+        whole = whole && json_object_set_new(root, sorted[i]->name, entry) == 0;
+        at = end;
+    }
+    char *text = whole ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(root);
+    return text;
+}
+
+static ath_status write_header(struct ath__file_writer *writer, const char *text, ath_error *err) {
+    size_t        length = strlen(text), padded = (length + 7) / 8 * 8;
+    unsigned char prefix[LENGTH_BYTES];
+    for (int i = 0; i < LENGTH_BYTES; i++) prefix[i] = (unsigned char)((uint64_t)padded >> (8 * i));
+    ATH_TRY(ath__file_writer_append(writer, prefix, LENGTH_BYTES, err));
+    ATH_TRY(ath__file_writer_append(writer, text, length, err));
+    return ath__file_writer_append(writer, "        ", padded - length, err);
+}
+
+ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensors, int tensor_count,
+                                const ath_metadata *metadata, int metadata_count, ath_error *err) {
+    json_once();
+    struct ath__file_writer  writer;
+    ath_status               status = ATH_OK;
+    const ath_named_tensor **sorted = ath__alloc_array((size_t)tensor_count + 1, sizeof *sorted);
+    char                    *header = NULL;
+    if (sorted) {
+        for (int i = 0; i < tensor_count; i++) sorted[i] = &tensors[i];
+        qsort(sorted, (size_t)tensor_count, sizeof *sorted, by_width_then_name);
+        header = make_header(sorted, tensor_count, metadata, metadata_count);
+    }
+    if (!header) {
+        ath__free(sorted);
+        return ath__fail_memory(err, path);
+    }
+    status = ath__file_writer_open(&writer, path, err);
+    if (status == ATH_OK) {
+        status = write_header(&writer, header, err);
+        for (int i = 0; i < tensor_count && status == ATH_OK; i++)
+            status = ath__file_writer_append(&writer, sorted[i]->tensor.data, tensor_bytes(&sorted[i]->tensor), err);
+        if (status == ATH_OK) status = ath__file_writer_commit(&writer, err);
+        else ath__file_writer_abandon(&writer);
+    }
+    ath__free(header);
+    ath__free(sorted);
+    return status;
+}
