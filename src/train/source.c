@@ -1,0 +1,72 @@
+/* Finding and opening the model that is meant. */
+#include "train/source.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "train/settings.h"
+
+#include <string.h>
+
+void ath__source_close(struct ath__source *source) {
+    ath__network_destroy(source->network);
+    ath_model_destroy(source->model);
+    ath__model_info_free(&source->info);
+    ath_tensor_file_free(&source->file);
+    ath_config_destroy(source->config);
+    memset(source, 0, sizeof *source);
+}
+
+/* The weights file, and the run's settings below the caller's. */
+static ath_status find_weights(struct ath__source *source, ath_error *err) {
+    const char *weights = ath__config_text(source->config, "weights"), *run = ath__config_text(source->config, "run");
+    char        folder[ATH_PATH_MAX], path[ATH_PATH_MAX];
+    if (*weights && !*run) {
+        ath__str_copy(source->path, sizeof source->path, weights);
+        return ATH_OK;
+    }
+    ath__str_copy(folder, sizeof folder, *run ? run : "runs/last");
+    if (!ath__folder_exists(folder))
+        return ath__fail(err, ATH_USAGE, "run",
+                         *run ? "there is no run folder '%s'" : "which model? Give run=FOLDER or weights=FILE (there is no '%s')",
+                         folder);
+    ATH_TRY(ath__path_join(path, folder, "weights/best.safetensors", err));
+    if (!ath__file_exists(path))
+        return ath__fail(err, ATH_DATA, folder, "this run has no weights/best.safetensors yet: no epoch is finished");
+    ath__str_copy(source->path, sizeof source->path, *weights ? weights : path);
+    ATH_TRY(ath__path_join(path, folder, "config.yaml", err));
+    return ath__file_exists(path) ? ath_config_load(source->config, path, err) : ATH_OK;
+}
+
+/* A file without a description: the configuration says what it is. */
+static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
+    ath_dataset *dataset = NULL;
+    ATH_TRY(ath_safetensors_load(source->path, &source->file, err));
+    ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
+    ath_status status = ath__setup_preprocess(source->config, dataset, &source->info.preprocess, err);
+    if (status == ATH_OK)
+        status = ath__setup_model(source->config, dataset, &source->info.preprocess, &source->model, err);
+    ath_dataset_close(dataset);
+    return status;
+}
+
+ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source, ath_error *err) {
+    memset(source, 0, sizeof *source);
+    ATH_TRY(ath_config_copy(config, &source->config, err));
+    ath__setup_threads(source->config);
+    ATH_TRY(find_weights(source, err));
+    bool described = false;
+    ATH_TRY(ath_safetensors_load(source->path, &source->file, err));
+    described = ath_tensor_file_metadata(&source->file, "model") != NULL;
+    ath_tensor_file_free(&source->file);
+    if (described || !*ath__config_text(source->config, "model"))
+        ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
+    else ATH_TRY(open_undescribed(source, err));
+    ATH_TRY(ath__setup_network(source->config, source->model, false, hooks, &source->network, err));
+    struct ath__load_report report;
+    ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));
+    if (report.missing + report.reshaped > 0 && !ath__config_flag(source->config, "weights.partial"))
+        return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing and %d have another shape (first: %s)",
+                         report.missing, report.reshaped, report.missing ? report.first_missing : report.first_reshaped);
+    return ATH_OK;
+}
