@@ -22,17 +22,18 @@ if(athanor_protos)
     find_program(PROTOC_C protoc-c REQUIRED)
 endif()
 
-# oneDNN 2.6 to 3.x: by its package file where there is one, else by header and library.
-find_package(dnnl CONFIG QUIET)
-if(TARGET DNNL::dnnl)
-    target_link_libraries(athanor_dependencies INTERFACE DNNL::dnnl)
+# oneDNN 2.6 to 3.x, by header and library; by its own package file only where it lies outside the usual folders, because
+# some distributions' package files insist on OpenCL headers that nothing here includes.
+find_path(DNNL_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.h)
+find_library(DNNL_LIBRARY NAMES dnnl)
+if(DNNL_INCLUDE_DIR AND DNNL_LIBRARY)
+    target_include_directories(athanor_dependencies SYSTEM INTERFACE "${DNNL_INCLUDE_DIR}")
+    target_link_libraries(athanor_dependencies INTERFACE "${DNNL_LIBRARY}")
 else()
-    find_path(DNNL_INCLUDE_DIR NAMES oneapi/dnnl/dnnl.h)
-    find_library(DNNL_LIBRARY NAMES dnnl)
-    if(NOT DNNL_INCLUDE_DIR OR NOT DNNL_LIBRARY)
+    find_package(dnnl CONFIG QUIET)
+    if(NOT TARGET DNNL::dnnl)
         message(FATAL_ERROR "oneDNN was not found: install it (Debian, Ubuntu: libdnnl-dev; Fedora: onednn-devel), "
                             "or give -DCMAKE_PREFIX_PATH=<where it is>")
     endif()
-    target_include_directories(athanor_dependencies SYSTEM INTERFACE "${DNNL_INCLUDE_DIR}")
-    target_link_libraries(athanor_dependencies INTERFACE "${DNNL_LIBRARY}")
+    target_link_libraries(athanor_dependencies INTERFACE DNNL::dnnl)
 endif()

@@ -66,7 +66,7 @@ ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *s
     if (fd < 0) return status;
 
     /* The size is a hint alone: pipes have none, and a file may grow while it is read. */
-    size_t capacity = st.st_size > 0 ? (size_t)st.st_size + 1 : 65536;
+    size_t hint = st.st_size > 0 ? (size_t)st.st_size + 2 : 65536, capacity = 0;
     for (;;) {
         bool too_large = used > limit || (st.st_size > 0 && (uint64_t)st.st_size > limit);
         if (too_large) {
@@ -74,8 +74,8 @@ ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *s
                                limit);
             goto done;
         }
-        if (!buffer || used + 1 >= capacity) {
-            capacity = buffer ? capacity * 2 : capacity + 1;
+        if (used + 1 >= capacity) {
+            capacity = capacity == 0 ? hint : capacity * 2;
             char *grown = ath__realloc(buffer, capacity);
             if (!grown) {
                 status = ath__fail_memory(err, path);

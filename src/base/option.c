@@ -59,6 +59,14 @@ static double *real_at(const struct ath__option *option, void *options) {
     return (double *)(void *)((char *)options + option->offset);
 }
 
+/* The shortest of the forms that read back as the same number. */
+static void real_text(double value, char *text, size_t capacity) {
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, capacity, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) return;
+    }
+}
+
 /* Whether the text is a value that the row allows, which is then written. */
 static bool value_set(const struct ath__option *option, void *options, const char *text) {
     int64_t integer = 0;
@@ -107,7 +115,7 @@ static ath_status unknown_key(const struct ath__option *table, const char *prefi
     const char *names[MOST_OPTIONS] = {NULL};
     char        list[512] = "";
     size_t      count = 0, used = 0;
-    for (; table[count].name && count < MOST_OPTIONS; count++) {
+    for (; count < MOST_OPTIONS && table[count].name; count++) {
         names[count] = table[count].name;
         if (used < sizeof list)
             used +=
@@ -137,6 +145,14 @@ ath_status ath__option_set(const struct ath__option *table, void *options, const
         near = ath__str_closest(value, list, count);
     }
     ath__option_allowed_text(option, allowed, sizeof allowed);
+    int64_t integer;
+    double  real;
+    if (option->type == ATH_OPTION_REAL && !ath__parse_real(value, &real))
+        return ath__fail(err, ATH_USAGE, NULL, "%s%s must be a number, not '%s'; allowed: %s", prefix, key, value,
+                         allowed);
+    if (option->type == ATH_OPTION_INT && !ath__parse_int(value, &integer))
+        return ath__fail(err, ATH_USAGE, NULL, "%s%s must be a whole number, not '%s'; allowed: %s", prefix, key, value,
+                         allowed);
     if (near)
         return ath__fail(err, ATH_USAGE, NULL, "%s%s=%s: did you mean '%s'? Allowed: %s", prefix, key, value, near,
                          allowed);
@@ -164,7 +180,7 @@ ath_status ath__option_set_all(const struct ath__option *table, void *options, c
 void ath__option_value_text(const struct ath__option *option, const void *options, char *text, size_t capacity) {
     const char *place = (const char *)options + option->offset;
     if (option->type == ATH_OPTION_REAL) {
-        snprintf(text, capacity, "%.15g", *(const double *)(const void *)place);
+        real_text(*(const double *)(const void *)place, text, capacity);
         return;
     }
     int64_t value = *(const int64_t *)(const void *)place;

@@ -80,7 +80,7 @@ static void *run_share(void *argument) {
 }
 
 static void run(int64_t tasks, int threads, indexed_fn body, void *context) {
-    struct share shares[MOST_THREADS];
+    struct share shares[MOST_THREADS] = {{0}};
     pthread_t    ids[MOST_THREADS];
     bool         started[MOST_THREADS] = {false};
     for (int t = 0; t < threads; t++) {

@@ -141,8 +141,7 @@ static ath_status read_node(struct reader *reader, const yaml_event_t *event, in
         if (event->data.mapping_start.anchor || event->data.mapping_start.tag) break;
         made->kind = ATH_YAML_MAPPING;
         return read_items(reader, depth, made);
-    default:
-        break;
+    default: break;
     }
     return ath__yaml_fail(reader->err, ATH_DATA, name, line, "anchors (&), aliases (*) and tags (!) are not supported");
 }
@@ -158,11 +157,8 @@ static ath_status read_stream(struct reader *reader, struct ath__yaml **root) {
         case YAML_STREAM_START_EVENT:
         case YAML_DOCUMENT_START_EVENT:
         case YAML_DOCUMENT_END_EVENT:
-        case YAML_NO_EVENT:
-            break;
-        case YAML_STREAM_END_EVENT:
-            done = true;
-            break;
+        case YAML_NO_EVENT: break;
+        case YAML_STREAM_END_EVENT: done = true; break;
         default:
             status = *root ? ath__yaml_fail(reader->err, ATH_DATA, reader->name, line_of(&event),
                                             "a second document begins here; only one is read")
