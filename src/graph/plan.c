@@ -56,7 +56,7 @@ static ath__phase phase_of(const struct ath__node *node, bool accumulate) {
 }
 
 static void trace(const struct ath__compile_options *options, const char *pass, const ath_graph *graph) {
-    if (options->trace) options->trace(options->context, pass, graph);
+    if (options->trace) options->trace(options->trace_context, pass, graph);
 }
 
 static ath_status after_pass(const struct ath__compile_options *options, const char *pass, const ath_graph *graph,

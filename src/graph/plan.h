@@ -31,6 +31,7 @@ struct ath__compile_options {
     ath__accumulator_fn       accumulator; /* needed if accumulate */
     void                     *context;
     void (*trace)(void *context, const char *pass, const ath_graph *graph); /* after every pass; may be NULL */
+    void                     *trace_context;
 };
 
 /* Runs the pipeline on the graph and emits the plan. The plan takes the graph: it lives as long as the plan, and is

@@ -88,6 +88,12 @@ ath_status ath__program_plan(struct ath__program *program, int64_t batch, bool a
     return ATH_OK;
 }
 
+void ath__program_trace(struct ath__program *program,
+                        void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context) {
+    program->settings.options.trace = trace;
+    program->settings.options.trace_context = context;
+}
+
 size_t ath__program_peak(const struct ath__program *program) {
     size_t peak = 0;
     for (int i = 0; i < program->plan_count; i++) {

@@ -27,6 +27,9 @@ void       ath__program_destroy(struct ath__program *program);
 /* The plan for a batch size; `accumulate`: as one of several micro-batches. Compiles at the first call. */
 ath_status ath__program_plan(struct ath__program *program, int64_t batch, bool accumulate, struct ath__plan **plan,
                              ath_error *err);
+/* Shows the graph to `trace` after every pass of the plans compiled from now on. */
+void ath__program_trace(struct ath__program *program,
+                        void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context);
 /* The largest planned arena among the plans compiled so far. */
 size_t ath__program_peak(const struct ath__program *program);
 

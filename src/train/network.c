@@ -225,6 +225,12 @@ ath_status ath__network_start(struct ath__network *network, const char *policy_n
     return start_from_values(network, err);
 }
 
+void ath__network_trace(struct ath__network *network,
+                        void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context) {
+    ath__program_trace(network->eval, trace, context);
+    if (network->train) ath__program_trace(network->train, trace, context);
+}
+
 size_t ath__network_planned(const struct ath__network *network) {
     size_t eval = ath__program_peak(network->eval), train = network->train ? ath__program_peak(network->train) : 0;
     return eval > train ? eval : train;

@@ -64,6 +64,10 @@ ath_status ath__network_eval(struct ath__network *network, const struct ath__sam
 /* To be called after parameters or states were changed from outside (loaded, restored). */
 void ath__network_changed(struct ath__network *network);
 
+/* Shows the graph to `trace` after every pass of the plans compiled from now on. */
+void ath__network_trace(struct ath__network *network,
+                        void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context);
+
 /* Planned bytes of the largest plan so far, over both programs. */
 size_t ath__network_planned(const struct ath__network *network);
 
