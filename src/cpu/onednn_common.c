@@ -10,6 +10,7 @@
  */
 #include "cpu/onednn_common.h"
 
+#include "base/cpuinfo.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -19,7 +20,20 @@
 static dnnl_engine_t  engine;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
+/* A tier below the hardware's (ATHANOR_CPU=...) holds for oneDNN's generated code too. */
+static void limit_instructions(void) {
+    const struct ath__cpuinfo *info = ath__cpuinfo();
+    if (info->tier >= info->hardware) return;
+    switch (info->tier) {
+    case ATH_CPU_GENERIC: dnnl_set_max_cpu_isa(dnnl_cpu_isa_sse41); break;
+    case ATH_CPU_AVX2: dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2); break;
+    case ATH_CPU_AVX512: dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core); break;
+    case ATH_CPU_AVX512BF16: break;
+    }
+}
+
 static void make_engine(void) {
+    limit_instructions();
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
 }
 
@@ -32,24 +46,13 @@ dnnl_engine_t ath__onednn_engine(void) {
 
 static bool type_of(ath_dtype dtype, dnnl_data_type_t *type) {
     switch (dtype) {
-    case ATH_F32:
-        *type = dnnl_f32;
-        return true;
-    case ATH_BF16:
-        *type = dnnl_bf16;
-        return true;
-    case ATH_F16:
-        *type = dnnl_f16;
-        return true;
-    case ATH_I32:
-        *type = dnnl_s32;
-        return true;
-    case ATH_U8:
-        *type = dnnl_u8;
-        return true;
+    case ATH_F32: *type = dnnl_f32; return true;
+    case ATH_BF16: *type = dnnl_bf16; return true;
+    case ATH_F16: *type = dnnl_f16; return true;
+    case ATH_I32: *type = dnnl_s32; return true;
+    case ATH_U8: *type = dnnl_u8; return true;
     case ATH_F64:
-    case ATH_I64:
-        break;
+    case ATH_I64: break;
     }
     return false;
 }
@@ -214,22 +217,14 @@ ath__onednn_quality ath__onednn_quality_of(dnnl_primitive_desc_t pd) {
 static dnnl_status_t append_act(dnnl_post_ops_t ops, int64_t act) {
     dnnl_status_t status;
     switch ((ath_act)act) {
-    case ATH_ACT_NONE:
-        return dnnl_success;
-    case ATH_ACT_RELU:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_relu, 0.0F, 0.0F);
-    case ATH_ACT_RELU6:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_clip, 0.0F, 6.0F);
-    case ATH_ACT_SIGMOID:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_logistic, 0.0F, 0.0F);
-    case ATH_ACT_TANH:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_tanh, 0.0F, 0.0F);
-    case ATH_ACT_GELU:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_gelu_erf, 0.0F, 0.0F);
-    case ATH_ACT_SILU:
-        return ath__onednn_append_eltwise(ops, dnnl_eltwise_swish, 1.0F, 0.0F);
-    case ATH_ACT_HARD_SWISH:
-        return ath__onednn_append_hard_swish(ops);
+    case ATH_ACT_NONE: return dnnl_success;
+    case ATH_ACT_RELU: return ath__onednn_append_eltwise(ops, dnnl_eltwise_relu, 0.0F, 0.0F);
+    case ATH_ACT_RELU6: return ath__onednn_append_eltwise(ops, dnnl_eltwise_clip, 0.0F, 6.0F);
+    case ATH_ACT_SIGMOID: return ath__onednn_append_eltwise(ops, dnnl_eltwise_logistic, 0.0F, 0.0F);
+    case ATH_ACT_TANH: return ath__onednn_append_eltwise(ops, dnnl_eltwise_tanh, 0.0F, 0.0F);
+    case ATH_ACT_GELU: return ath__onednn_append_eltwise(ops, dnnl_eltwise_gelu_erf, 0.0F, 0.0F);
+    case ATH_ACT_SILU: return ath__onednn_append_eltwise(ops, dnnl_eltwise_swish, 1.0F, 0.0F);
+    case ATH_ACT_HARD_SWISH: return ath__onednn_append_hard_swish(ops);
     case ATH_ACT_HARD_SIGMOID: /* clip(x / 6 + 1 / 2, 0, 1) */
         status = ath__onednn_append_eltwise(ops, dnnl_eltwise_linear, 1.0F / 6.0F, 0.5F);
         if (status != dnnl_success) return status;
