@@ -70,8 +70,8 @@ struct ath__impl {
     /* Optional. Scratch bytes for one run. */
     size_t (*scratch)(const struct ath__problem *problem, const void *state);
     ath_status (*run)(const struct ath__exec *exec, void *state);
-    /* Optional. Bit i * 8 + j set: output i may share memory with input j when both have equal size and the input is not
-     * needed afterwards. */
+    /* Optional. Bit i * 8 + j set (j < 8): output i may share memory with input j when both have equal type, shape and
+     * layout and the input is not needed afterwards. */
     uint64_t in_place;
 };
 

@@ -75,7 +75,7 @@ struct boxes {
 
 /* Dimension `dim` onwards: each of its boxes, combined with all boxes of the dimensions after it. */
 static void run_boxes(const struct boxes *boxes, int dim, const struct ath__copy *copy, const char *src, char *dst) {
-    if (dim == boxes->shape->rank) {
+    if (dim >= boxes->shape->rank || dim >= ATH_MAX_RANK) {
         ath__copy_run(copy, src, dst);
         return;
     }

@@ -4,6 +4,10 @@
  * Order within an operator: batch_blocks rows first (small nets), then winograd, then oneDNN, then our own general
  * kernels. A row is listed once its file exists. ref_any serves every operator and stays last.
  */
+ATH_IMPL(batch_blocks_conv2d)
+ATH_IMPL(batch_blocks_conv2d_dgrad)
+ATH_IMPL(batch_blocks_conv2d_wgrad)
+ATH_IMPL(batch_blocks_matmul)
 ATH_IMPL(onednn_conv2d)
 ATH_IMPL(onednn_conv2d_dgrad)
 ATH_IMPL(onednn_conv2d_wgrad)
