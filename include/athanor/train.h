@@ -66,6 +66,10 @@ typedef struct ath_train_result {
  * filled as far as the run went. */
 ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result, ath_error *err);
 
+/* The result as one JSON object: what summary.json and `athanor train --json` hold (docs/run-folder.md). Freed with
+ * ath_text_free; NULL when memory runs out. */
+ATH_API char *ath_train_result_json(const ath_train_result *result);
+
 typedef struct ath_class_score {
     const char *name;
     int64_t     images, correct;

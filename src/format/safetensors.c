@@ -2,20 +2,18 @@
  *
  *     {"name": {"dtype": "F32", "shape": [2,3], "data_offsets": [0, 24]}, ..., "__metadata__": {"key": "value"}}
  *
- * Reading treats the file as hostile: every size is checked against the file before it is used, tensors must tile the data
- * without hole or overlap, keys must be unique. Writing sorts by width of type, then name, pads the header with spaces to 8
- * bytes, and streams.
+ * Reading treats the file as hostile: every size is checked against the file before it is used, tensors must tile the
+ * data without hole or overlap, keys must be unique. Writing sorts by width of type, then name, pads the header with
+ * spaces to 8 bytes, and streams.
  */
 #include "athanor/format.h"
 
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
 
-#include <jansson.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,22 +21,13 @@ enum { MAX_HEADER = 100000000, LENGTH_BYTES = 8 };
 
 /* X(dtype, text in the file) */
 #define SAFETENSORS_DTYPES(X)                                                                                          \
-    X(ATH_F64, "F64") X(ATH_I64, "I64") X(ATH_F32, "F32") X(ATH_I32, "I32") X(ATH_F16, "F16") X(ATH_BF16, "BF16") X(ATH_U8, "U8")
+    X(ATH_F64, "F64")                                                                                                  \
+    X(ATH_I64, "I64") X(ATH_F32, "F32") X(ATH_I32, "I32") X(ATH_F16, "F16") X(ATH_BF16, "BF16") X(ATH_U8, "U8")
 
 struct owner {
     struct ath__mapping mapping;
     struct ath__arena   arena;
 };
-
-static void route_json_memory(void) {
-    json_set_alloc_funcs(ath__alloc, ath__free);
-}
-
-/* The JSON library allocates through the library's counted allocator. */
-static void json_once(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, route_json_memory);
-}
 
 static bool find_dtype(const char *text, ath_dtype *dtype) {
 #define SAFETENSORS_MATCH_(type, name)                                                                                 \
@@ -64,11 +53,12 @@ static ath_status read_shape(const char *path, const char *name, json_t *json, a
                              ath_error *err) {
     size_t rank = json_array_size(json);
     if (!json_is_array(json) || rank > ATH_MAX_RANK)
-        return ath__fail(err, ATH_DATA, path, "tensor '%s' has no shape of at most %d dimensions", name, (int)ATH_MAX_RANK);
+        return ath__fail(err, ATH_DATA, path, "tensor '%s' has no shape of at most %d dimensions", name,
+                         (int)ATH_MAX_RANK);
     tensor->shape.rank = (int)rank;
     *bytes = ath_dtype_size(tensor->dtype);
     for (size_t d = 0; d < rank; d++) {
-        json_t   *dim = json_array_get(json, d);
+        json_t    *dim = json_array_get(json, d);
         json_int_t size = json_integer_value(dim);
         if (!json_is_integer(dim) || size < 0 || __builtin_mul_overflow(*bytes, (uint64_t)size, bytes))
             return ath__fail(err, ATH_DATA, path, "tensor '%s' has an impossible size in dimension %zu", name, d);
@@ -78,15 +68,16 @@ static ath_status read_shape(const char *path, const char *name, json_t *json, a
 }
 
 /* One tensor's entry; `range` receives where its data lies. */
-static ath_status read_tensor(const char *path, const char *name, json_t *json, const unsigned char *data, uint64_t size,
-                              ath_tensor *tensor, uint64_t range[2], ath_error *err) {
+static ath_status read_tensor(const char *path, const char *name, json_t *json, const unsigned char *data,
+                              uint64_t size, ath_tensor *tensor, uint64_t range[2], ath_error *err) {
     const char *dtype = json_string_value(json_object_get(json, "dtype"));
     json_t     *offsets = json_object_get(json, "data_offsets");
     if (!dtype || json_array_size(offsets) != 2)
         return ath__fail(err, ATH_DATA, path, "tensor '%s' lacks its dtype or data_offsets", name);
     if (!find_dtype(dtype, &tensor->dtype))
-        return ath__fail(err, ATH_UNSUPPORTED, path, "tensor '%s' has the type '%.16s', which is not supported", name, dtype);
-    uint64_t bytes;
+        return ath__fail(err, ATH_UNSUPPORTED, path, "tensor '%s' has the type '%.16s', which is not supported", name,
+                         dtype);
+    uint64_t bytes = 0;
     ATH_TRY(read_shape(path, name, json_object_get(json, "shape"), tensor, &bytes, err));
     for (size_t k = 0; k < 2; k++) {
         json_t    *offset = json_array_get(offsets, k);
@@ -112,8 +103,9 @@ static ath_status check_tiling(const char *path, uint64_t (*ranges)[2], int coun
     qsort(ranges, (size_t)count, sizeof *ranges, by_begin);
     uint64_t end = 0;
     for (int i = 0; i < count; i++) {
-        if (ranges[i][0] != end) return ath__fail(err, ATH_DATA, path, "the tensors overlap or leave a hole at byte %llu",
-                                                  (unsigned long long)end);
+        if (ranges[i][0] != end)
+            return ath__fail(err, ATH_DATA, path, "the tensors overlap or leave a hole at byte %llu",
+                             (unsigned long long)end);
         end = ranges[i][1];
     }
     if (end != size)
@@ -173,7 +165,8 @@ static ath_status read_entries(const char *path, json_t *root, const unsigned ch
             status = ath__fail_memory(err, path);
             goto done;
         }
-        ATH_TRY_DONE(read_tensor(path, named->name, entry, data, size, &named->tensor, ranges[file->tensor_count], err));
+        ATH_TRY_DONE(
+            read_tensor(path, named->name, entry, data, size, &named->tensor, ranges[file->tensor_count], err));
         ATH_TRY_DONE(align(owner, &named->tensor, err));
         file->tensor_count++;
     }
@@ -197,19 +190,20 @@ static ath_status parse(const char *path, struct owner *owner, ath_tensor_file *
         return ath__fail(err, ATH_DATA, path, "this is no safetensors file: its header would have %llu bytes",
                          (unsigned long long)header);
     json_error_t fault;
-    json_t *root = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header, JSON_REJECT_DUPLICATES, &fault);
+    json_t      *root = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header, JSON_REJECT_DUPLICATES, &fault);
     if (!json_is_object(root)) {
         json_decref(root);
-        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: %s", root ? "its header is no object" : fault.text);
+        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: %s",
+                         root ? "its header is no object" : fault.text);
     }
-    ath_status status = read_entries(path, root, bytes + LENGTH_BYTES + header, size - LENGTH_BYTES - header, owner, file, err);
+    ath_status status =
+        read_entries(path, root, bytes + LENGTH_BYTES + header, size - LENGTH_BYTES - header, owner, file, err);
     json_decref(root);
     return status;
 }
 
 ath_status ath_safetensors_load(const char *path, ath_tensor_file *file, ath_error *err) {
     memset(file, 0, sizeof *file);
-    json_once();
     struct owner *owner = ATH_NEW(struct owner);
     if (!owner) return ath__fail_memory(err, path);
     file->owner = owner;
@@ -243,7 +237,7 @@ const ath_tensor *ath_tensor_file_find(const ath_tensor_file *file, const char *
 
 static int by_width_then_name(const void *a, const void *b) {
     const ath_named_tensor *x = *(const ath_named_tensor *const *)a, *y = *(const ath_named_tensor *const *)b;
-    size_t wx = ath_dtype_size(x->tensor.dtype), wy = ath_dtype_size(y->tensor.dtype);
+    size_t                  wx = ath_dtype_size(x->tensor.dtype), wy = ath_dtype_size(y->tensor.dtype);
     return wx != wy ? (wx < wy ? 1 : -1) : strcmp(x->name, y->name);
 }
 
@@ -252,11 +246,14 @@ static size_t tensor_bytes(const ath_tensor *tensor) {
 }
 
 /* The header as JSON text. */
-static char *make_header(const ath_named_tensor *const *sorted, int count, const ath_metadata *metadata, int metadata_count) {
+static char *make_header(const ath_named_tensor *const *sorted, int count, const ath_metadata *metadata,
+                         int metadata_count) {
     json_t *root = json_object(), *meta = json_object();
     for (int i = 0; i < metadata_count; i++) json_object_set_new(meta, metadata[i].key, json_string(metadata[i].value));
-    if (metadata_count > 0) json_object_set_new(root, "__metadata__", meta);
-    else json_decref(meta);
+    if (metadata_count > 0)
+        json_object_set_new(root, "__metadata__", meta);
+    else
+        json_decref(meta);
     json_int_t at = 0;
     bool       whole = true;
     for (int i = 0; i < count; i++) {
@@ -264,12 +261,12 @@ static char *make_header(const ath_named_tensor *const *sorted, int count, const
         json_t           *shape = json_array();
         for (int d = 0; d < tensor->shape.rank; d++) json_array_append_new(shape, json_integer(tensor->shape.dims[d]));
         json_int_t end = at + (json_int_t)tensor_bytes(tensor);
-        json_t    *entry =
-            json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text(tensor->dtype), "shape", shape, "data_offsets", at, end);
+        json_t    *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text(tensor->dtype), "shape", shape,
+                                     "data_offsets", at, end);
         whole = whole && json_object_set_new(root, sorted[i]->name, entry) == 0;
         at = end;
     }
-    char *text = whole ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = whole ? ath__json_text(root, JSON_COMPACT) : NULL;
     json_decref(root);
     return text;
 }
@@ -285,7 +282,6 @@ static ath_status write_header(struct ath__file_writer *writer, const char *text
 
 ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensors, int tensor_count,
                                 const ath_metadata *metadata, int metadata_count, ath_error *err) {
-    json_once();
     struct ath__file_writer  writer;
     ath_status               status = ATH_OK;
     const ath_named_tensor **sorted = ath__alloc_array((size_t)tensor_count + 1, sizeof *sorted);
@@ -304,8 +300,10 @@ ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensor
         status = write_header(&writer, header, err);
         for (int i = 0; i < tensor_count && status == ATH_OK; i++)
             status = ath__file_writer_append(&writer, sorted[i]->tensor.data, tensor_bytes(&sorted[i]->tensor), err);
-        if (status == ATH_OK) status = ath__file_writer_commit(&writer, err);
-        else ath__file_writer_abandon(&writer);
+        if (status == ATH_OK)
+            status = ath__file_writer_commit(&writer, err);
+        else
+            ath__file_writer_abandon(&writer);
     }
     ath__free(header);
     ath__free(sorted);

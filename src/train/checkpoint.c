@@ -7,11 +7,11 @@
 
 #include "athanor/format.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "train/settings.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -86,8 +86,8 @@ ath_status ath__checkpoint_save(const char *path, const struct ath__network *net
     ath_status               status = ATH_OK;
     ath_named_tensor        *tensors = ATH_NEW_ARRAY(ath_named_tensor, store->count + 1);
     json_t                  *where = position_json(position), *settings = settings_json(config);
-    char *where_text = where ? json_dumps(where, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    char *settings_text = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
+    char *where_text = where ? ath__json_text(where, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char *settings_text = settings ? ath__json_text(settings, JSON_COMPACT) : NULL;
     if (!tensors || !where_text || !settings_text) {
         status = ath__fail_memory(err, path);
         goto done;

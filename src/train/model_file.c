@@ -6,13 +6,13 @@
 #include "train/model_file.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "tensor/dtype.h"
 
 #include "athanor_config.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static void meta_put(struct meta *meta, const char *key, const char *value) {
 }
 
 static void meta_json(struct meta *meta, const char *key, json_t *json) {
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char *text = json ? ath__json_text(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     if (text) meta_put(meta, key, text);
     else meta->failed = true;
     ath__free(text);

@@ -1,0 +1,23 @@
+/* JSON helpers on top of jansson: text in the library's own memory, numbers that may be infinite. */
+#ifndef ATH_BASE_JSON_H
+#define ATH_BASE_JSON_H
+
+#include "base/str.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* The value as text, with jansson's JSON_* flags; freed with ath__free. NULL when `value` is NULL or memory runs out.
+ */
+char *ath__json_text(const json_t *value, size_t flags);
+
+/* Sets a number; null where it is infinite or not a number, which JSON cannot say. */
+void ath__json_set_real(json_t *object, const char *key, double value);
+
+/* Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
+void ath__json_quote(struct ath__str *str, const char *text);
+
+/* Length of the UTF-8 character that `text` (NUL-terminated) begins with and its code point; 0 where there is none. */
+int ath__utf8_next(const char *text, uint32_t *code);
+
+#endif

@@ -1,0 +1,296 @@
+/* The run folder: choosing it, and calling the reports that fill it.
+ *
+ * A folder is made before anything else of a run, so that a wrong path shows at once and not after an epoch. Whole
+ * files are written to a temporary and renamed; log.jsonl alone is appended to. Drawing is held to a small share of a
+ * run's time: within a run the figures are at most DRAW_SECONDS old, and the last ones are always drawn.
+ */
+#include "train/run_folder.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "base/str.h"
+#include "report/config_yaml.h"
+#include "report/environment.h"
+#include "report/event_log.h"
+#include "report/results_csv.h"
+#include "report/summary.h"
+#include "train/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char checkpoint_name[] = "checkpoint/state.safetensors";
+
+/* ---- choosing the folder -------------------------------------------------------------------------------------------
+ */
+
+/* The last part of a path, without .yaml, in letters that every file system takes. */
+static void safe_name(const char *text, char *name, size_t capacity) {
+    size_t size = strlen(text);
+    while (size > 0 && text[size - 1] == '/') size--;
+    size_t begin = size;
+    while (begin > 0 && text[begin - 1] != '/') begin--;
+    for (const char *const *end = (const char *const[]){".yaml", ".yml", NULL}; *end; end++)
+        if (size - begin > strlen(*end) && strncmp(text + size - strlen(*end), *end, strlen(*end)) == 0)
+            size -= strlen(*end);
+    size_t at = 0;
+    for (size_t i = begin; i < size && at + 1 < capacity; i++)
+        name[at++] = isalnum((unsigned char)text[i]) || strchr("._-", text[i]) ? text[i] : '-';
+    name[at] = '\0';
+    if (name[0] == '.' || name[0] == '\0') ath__str_copy(name, capacity, "unnamed");
+}
+
+/* runs/<YYYYMMDD-HHMMSS>-<model>-<data>, with -2, -3 ... behind it where that is taken. */
+static ath_status make_new_folder(const ath_config *config, char path[ATH_PATH_MAX], ath_error *err) {
+    char      model[48], data[48], stamp[32] = "run";
+    time_t    now = time(NULL);
+    struct tm local;
+    safe_name(ath__config_text(config, "model"), model, sizeof model);
+    safe_name(ath__config_text(config, "data"), data, sizeof data);
+    if (localtime_r(&now, &local)) strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+    ATH_TRY(ath__folder_make("runs", err));
+    for (int number = 1; number < 1000; number++) {
+        int size = snprintf(path, ATH_PATH_MAX, "runs/%s-%s-%s", stamp, model, data);
+        if (number > 1) snprintf(path + size, ATH_PATH_MAX - (size_t)size, "-%d", number);
+        if (mkdir(path, 0777) == 0) return ATH_OK;
+        if (errno != EEXIST)
+            return ath__fail(err, ATH_IO, path, "cannot make the folder '%s': %s; choose another with out=", path,
+                             strerror(errno));
+    }
+    return ath__fail(err, ATH_IO, path, "every name like '%s' is taken; choose one with out=", path);
+}
+
+static bool holds_file(const char *folder, const char *name) {
+    char path[ATH_PATH_MAX];
+    return ath__path_join(path, folder, name, NULL) == ATH_OK && ath__file_exists(path);
+}
+
+static bool holds_run(const char *folder) {
+    return holds_file(folder, "config.yaml") || holds_file(folder, checkpoint_name);
+}
+
+/* Copies a path without slashes at its end; a link (runs/last) is replaced by what it points to, so that the run keeps
+ * its own name when the link moves on. */
+static ath_status clean_path(const char *text, char path[ATH_PATH_MAX], ath_error *err) {
+    size_t size = strlen(text);
+    if (size >= ATH_PATH_MAX - 64) /* room for the names of the files */
+        return ath__fail(err, ATH_USAGE, text, "the path of the run folder is too long");
+    memcpy(path, text, size + 1);
+    while (size > 1 && path[size - 1] == '/') path[--size] = '\0';
+    char    target[ATH_PATH_MAX];
+    ssize_t got = readlink(path, target, sizeof target - 1);
+    if (got <= 0) return ATH_OK;
+    target[got] = '\0';
+    if (target[0] == '/') return clean_path(target, path, err);
+    char  *slash = strrchr(path, '/');
+    size_t folder = slash ? (size_t)(slash - path) + 1 : 0;
+    if (folder + (size_t)got >= ATH_PATH_MAX - 64 || strchr(target, '/')) return ATH_OK;
+    memcpy(path + folder, target, (size_t)got + 1);
+    return ATH_OK;
+}
+
+static bool same_folder(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static ath_status choose_folder(const ath_config *config, char path[ATH_PATH_MAX], ath_error *err) {
+    const char *out = ath__config_text(config, "out"), *resume = ath__config_text(config, "resume");
+    if (*resume) {
+        if (*out && !same_folder(out, resume))
+            return ath__fail(err, ATH_USAGE, "out", "a resumed run goes on in its own folder '%s'; leave out=%s away",
+                             resume, out);
+        ATH_TRY(clean_path(resume, path, err));
+        if (!holds_file(path, checkpoint_name))
+            return ath__fail(err, ATH_USAGE, "resume", "'%s' holds no checkpoint (%s) to go on from", path,
+                             checkpoint_name);
+        return ATH_OK;
+    }
+    if (!*out) return make_new_folder(config, path, err);
+    ATH_TRY(clean_path(out, path, err));
+    if (holds_run(path) && !ath__config_flag(config, "overwrite"))
+        return ath__fail(
+            err, ATH_USAGE, "out",
+            "'%s' already holds a run: go on with it by resume=%s, replace it by overwrite=true, or choose another "
+            "out=",
+            path, path);
+    return ath__folder_make(path, err);
+}
+
+/* runs/last -> NAME for a run in a folder called runs. That some file systems have no links is no failure. */
+static void point_last(const char *path) {
+    char        link[ATH_PATH_MAX], temporary[ATH_PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t      folder = slash ? (size_t)(slash - path) : 0;
+    bool        under_runs =
+        folder >= 4 && strncmp(path + folder - 4, "runs", 4) == 0 && (folder == 4 || path[folder - 5] == '/');
+    if (!under_runs || strcmp(name, "last") == 0) return;
+    int size = snprintf(link, sizeof link, "%.*s/last", (int)folder, path);
+    int temporary_size = snprintf(temporary, sizeof temporary, "%.*s/.last-%ld", (int)folder, path, (long)getpid());
+    if (size < 0 || size >= ATH_PATH_MAX || temporary_size < 0 || temporary_size >= ATH_PATH_MAX) return;
+    struct stat st;
+    if (lstat(link, &st) == 0 && !S_ISLNK(st.st_mode)) return; /* a file or folder of the user's */
+    unlink(temporary);
+    if (symlink(name, temporary) == 0 && rename(temporary, link) == 0) return;
+    ath__log(ATH_LOG_WARNING, "cannot point '%s' at the run: %s", link, strerror(errno));
+    unlink(temporary);
+}
+
+ath_status ath__run_folder_open(const ath_config *config, struct ath__run_folder *folder, ath_error *err) {
+    char path[ATH_PATH_MAX], model[64], data[64];
+    memset(folder, 0, sizeof *folder);
+    ATH_TRY(choose_folder(config, path, err));
+    ath__str_copy(folder->path, sizeof folder->path, path);
+    safe_name(ath__config_text(config, "model"), model, sizeof model);
+    safe_name(ath__config_text(config, "data"), data, sizeof data);
+    snprintf(folder->title, sizeof folder->title, "%s on %s", model, data);
+    static const char *const inner[] = {"weights", "checkpoint"};
+    for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++) {
+        ATH_TRY(ath__path_join(path, folder->path, inner[i], err));
+        ATH_TRY(ath__folder_make(path, err));
+    }
+    point_last(folder->path);
+    return ATH_OK;
+}
+
+ath_status ath__run_folder_file(const struct ath__run_folder *folder, const char *name, char path[ATH_PATH_MAX],
+                                ath_error *err) {
+    return ath__path_join(path, folder->path, name, err);
+}
+
+/* ---- the beginning
+ * --------------------------------------------------------------------------------------------------- */
+
+/* What an overwritten run left; else its rows would be taken for the new run's until they are replaced. */
+static ath_status remove_old_files(const struct ath__run_folder *folder, ath_error *err) {
+    static const char *const names[] = {"config.yaml",
+                                        "env.json",
+                                        "classes.txt",
+                                        "log.jsonl",
+                                        "results.csv",
+                                        "summary.json",
+                                        "curves.png",
+                                        "curves.svg",
+                                        "report.html",
+                                        "weights/best.safetensors",
+                                        "weights/last.safetensors",
+                                        checkpoint_name};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char path[ATH_PATH_MAX];
+        ATH_TRY(ath__run_folder_file(folder, names[i], path, err));
+        if (unlink(path) != 0 && errno != ENOENT)
+            return ath__fail(err, ATH_IO, path, "cannot replace '%s': %s", path, strerror(errno));
+    }
+    return ATH_OK;
+}
+
+/* Keys that say where to write or which run: they are not the run's own. */
+static bool is_about_runs(const char *key) {
+    static const char *const keys[] = {"out", "resume", "run", "overwrite", "extend", "recipe"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (strcmp(key, keys[i]) == 0) return true;
+    return false;
+}
+
+/* The settings to keep; `lines` is freed by the caller and borrows from the configuration. */
+static ath_status list_settings(const ath_config *config, struct ath__config_line **lines, int *count, ath_error *err) {
+    ath_config_item item;
+    int             total = 0;
+    while (ath_config_at(config, total, &item)) total++;
+    *count = 0;
+    *lines = ATH_NEW_ARRAY(struct ath__config_line, total + 1);
+    if (!*lines) return ath__fail_memory(err, "configuration");
+    for (int i = 0; ath_config_at(config, i, &item); i++) {
+        if (is_about_runs(item.key)) continue;
+        const struct ath__setting *setting = ath__setting_find(item.key);
+        bool number = setting && (setting->type == ATH_SETTING_INT || setting->type == ATH_SETTING_REAL ||
+                                  setting->type == ATH_SETTING_FLAG);
+        (*lines)[(*count)++] = (struct ath__config_line){item.key, item.value, item.source, !number};
+    }
+    return ATH_OK;
+}
+
+static ath_status write_classes(const char *path, const struct ath__model_info *info, ath_error *err) {
+    struct ath__str text = {0};
+    for (int c = 0; c < info->classes; c++) {
+        size_t begin = text.size;
+        if (info->class_names)
+            ath__str_append(&text, info->class_names[c]);
+        else
+            ath__str_printf(&text, "%d", c);
+        for (size_t i = begin; i < text.size; i++) /* one line a class, whatever its name */
+            if (text.data[i] == '\n' || text.data[i] == '\r') text.data[i] = ' ';
+        ath__str_append(&text, "\n");
+    }
+    ath_status status =
+        text.failed ? ath__fail_memory(err, path) : ath__file_write(path, ath__str_text(&text), text.size, err);
+    ath__str_free(&text);
+    return status;
+}
+
+ath_status ath__run_folder_begin(const struct ath__run_folder *folder, const ath_config *config,
+                                 const struct ath__model_info *info, ath_error *err) {
+    char                     path[ATH_PATH_MAX];
+    struct ath__config_line *lines = NULL;
+    struct ath__environment  environment;
+    int                      count;
+    ATH_TRY(remove_old_files(folder, err));
+    ATH_TRY(list_settings(config, &lines, &count, err));
+    ath_status status = ath__run_folder_file(folder, "config.yaml", path, err);
+    if (status == ATH_OK) status = ath__config_yaml_write(path, lines, count, err);
+    ath__free(lines);
+    ATH_TRY(status);
+    ATH_TRY(ath__run_folder_file(folder, "env.json", path, err));
+    ath__environment_read(ath__threads(), &environment);
+    ATH_TRY(ath__environment_write(path, &environment, err));
+    ATH_TRY(ath__run_folder_file(folder, "classes.txt", path, err));
+    return write_classes(path, info, err);
+}
+
+/* ---- the log
+ * --------------------------------------------------------------------------------------------------------- */
+
+ath_status ath__run_folder_log(const struct ath__run_folder *folder, struct ath__position *position, const char *event,
+                               const char *fields, ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__run_folder_file(folder, "log.jsonl", path, err));
+    return ath__event_log_append(path, event, fields, &position->log_bytes, err);
+}
+
+ath_status ath__run_folder_rewind(const struct ath__run_folder *folder, const struct ath__position *position,
+                                  ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__run_folder_file(folder, "log.jsonl", path, err));
+    return ath__event_log_rewind(path, position->log_bytes, err);
+}
+
+/* ---- epochs and the end
+ * ---------------------------------------------------------------------------------------------- */
+
+ath_status ath__run_folder_epochs(const struct ath__run_folder *folder, const struct ath__position *position,
+                                  ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__run_folder_file(folder, "results.csv", path, err));
+    return ath__results_csv_write(path, position->epochs, position->epoch_count, err);
+}
+
+ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const ath_config *config,
+                                  const struct ath__position *position, const ath_train_result *result,
+                                  const struct ath__metrics *validation, const struct ath__model_info *info,
+                                  ath_error *err) {
+    char path[ATH_PATH_MAX];
+    (void)config;
+    (void)validation;
+    (void)info;
+    ATH_TRY(ath__run_folder_epochs(folder, position, err));
+    ATH_TRY(ath__run_folder_file(folder, "summary.json", path, err));
+    return ath__summary_write(path, result, err);
+}
