@@ -1,7 +1,7 @@
 /* Models: the zoo's networks and a user's own, described once and built into any graph.
  *
- * A model is a name, option values, an input shape and a number of classes. Training, evaluation, export, profile and merge
- * all build it through ath_model_build.
+ * A model is a name, option values, an input shape and a number of classes. Training, evaluation, export, profile and
+ * merge all build it through ath_model_build.
  */
 #ifndef ATHANOR_MODEL_H
 #define ATHANOR_MODEL_H
@@ -14,8 +14,8 @@ extern "C" {
 
 typedef struct ath_model ath_model;
 
-/* `name`: a zoo name ("lenet5", "resnet18-cifar") or the path of a YAML model file. ATH_USAGE for an unknown name, with a
- * suggestion. The model is the caller's to destroy. */
+/* `name`: a zoo name ("lenet5", "resnet18-cifar") or the path of a YAML model file. ATH_USAGE for an unknown name, with
+ * a suggestion. The model is the caller's to destroy. */
 ATH_API ath_status ath_model_create(const char *name, ath_model **model, ath_error *err);
 /* The net of a model file that is already in memory (`size` bytes of YAML); `name` stands for the file in messages. */
 ATH_API ath_status ath_model_create_text(const char *name, const char *text, size_t size, ath_model **model,
@@ -36,22 +36,24 @@ typedef struct ath_model_option {
 ATH_API bool ath_model_option_at(ath_model *model, int i, ath_model_option *option);
 
 /* Input channels, height, width and the number of classes; the zoo entry's own until set. */
-ATH_API ath_status ath_model_set_input(ath_model *model, int channels, int height, int width, ath_error *err);
-ATH_API ath_status ath_model_set_classes(ath_model *model, int classes, ath_error *err);
-ATH_API void       ath_model_input(const ath_model *model, int *channels, int *height, int *width);
-ATH_API int        ath_model_classes(const ath_model *model);
+ATH_API ath_status  ath_model_set_input(ath_model *model, int channels, int height, int width, ath_error *err);
+ATH_API ath_status  ath_model_set_classes(ath_model *model, int classes, ath_error *err);
+ATH_API void        ath_model_input(const ath_model *model, int *channels, int *height, int *width);
+ATH_API int         ath_model_classes(const ath_model *model);
 ATH_API const char *ath_model_name(const ath_model *model);
 
-/* Weight transform ("wn" ... or "none") that every convolution's (and, where it applies, linear layer's) weight goes through. */
+/* Weight transform ("wn" ... or "none") that every convolution's (and, where it applies, linear layer's) weight goes
+ * through. */
 ATH_API ath_status  ath_model_set_reparam(ath_model *model, const char *name, ath_error *err);
 ATH_API const char *ath_model_reparam(const ath_model *model);
 
 /* Appends the network to `graph`: x is (N,C,H,W) f32; returns logits (N, classes). `train` selects batch statistics and
- * dropout; `rng` is the dropout key input (ath_dropout) and may be ATH_NONE when not training. Errors are the graph's. */
+ * dropout; `rng` is the dropout key input (ath_dropout) and may be ATH_NONE when not training. Errors are the graph's.
+ */
 ATH_API ath_value ath_model_build(const ath_model *model, ath_graph *graph, ath_value x, bool train, ath_value rng);
 
-/* Trainable parameters, buffer elements and multiply-accumulates of one forward pass at batch 1 (convolutions and matrix
- * products). */
+/* Trainable parameters, buffer elements and multiply-accumulates of one forward pass at batch 1 (convolutions and
+ * matrix products). */
 typedef struct ath_model_counts {
     int64_t params, buffers, macs;
 } ath_model_counts;

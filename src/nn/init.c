@@ -82,16 +82,12 @@ static void weight_fill(enum ath__init_policy policy, const ath_shape *shape, st
     double fan_out = receptive * (shape->rank > 0 ? (double)shape->dims[0] : 1.0);
     fill->kind = FILL_UNIFORM;
     switch (policy) {
-    case ATH_INIT_POLICY_XAVIER:
-        fill->value = sqrt(6.0 / (fan_in + fan_out));
-        break;
+    case ATH_INIT_POLICY_XAVIER: fill->value = sqrt(6.0 / (fan_in + fan_out)); break;
     case ATH_INIT_POLICY_KAIMING:
         fill->kind = FILL_NORMAL;
         fill->value = sqrt(2.0 / (shape->rank > 2 ? fan_out : fan_in));
         break;
-    case ATH_INIT_POLICY_TORCH:
-        fill->value = torch_bound(fan_in);
-        break;
+    case ATH_INIT_POLICY_TORCH: fill->value = torch_bound(fan_in); break;
     }
 }
 
@@ -99,14 +95,9 @@ ath_status ath__init_fill(enum ath__init_policy policy, const ath_init *init, co
                           uint32_t index, float *dst, ath_error *err) {
     struct fill fill = {FILL_CONSTANT, 0.0, seed, index, ath_shape_count(shape), dst};
     switch (init->kind) {
-    case ATH_INIT_ZEROS:
-        break;
-    case ATH_INIT_CONSTANT:
-        fill.value = init->value;
-        break;
-    case ATH_INIT_WEIGHT:
-        weight_fill(policy, shape, &fill);
-        break;
+    case ATH_INIT_ZEROS: break;
+    case ATH_INIT_CONSTANT: fill.value = init->value; break;
+    case ATH_INIT_WEIGHT: weight_fill(policy, shape, &fill); break;
     case ATH_INIT_BIAS:
         if (policy == ATH_INIT_POLICY_KAIMING) break;
         fill.kind = FILL_UNIFORM;

@@ -157,10 +157,8 @@ static ath_status read_field(struct reader *reader, const struct ath__yaml *node
     case FIELD_OUT:
         if (node->kind == ATH_YAML_SCALAR && strcmp(node->text, "classes") == 0) return ATH_OK;
         return read_int(reader, node, field, place);
-    case FIELD_INT:
-        return read_int(reader, node, field, place);
-    case FIELD_PAIR:
-        return read_pair(reader, node, field, place);
+    case FIELD_INT: return read_int(reader, node, field, place);
+    case FIELD_PAIR: return read_pair(reader, node, field, place);
     case FIELD_REAL:
         if (node->kind == ATH_YAML_SCALAR && ath__parse_real(node->text, real) && *real >= field->min &&
             *real <= field->max)
@@ -172,15 +170,12 @@ static ath_status read_field(struct reader *reader, const struct ath__yaml *node
             return ATH_OK;
         }
         return FAIL(reader, node, "'%s' must be true or false", field->name);
-    case FIELD_ACT:
-        return read_act(reader, node, place);
-    case FIELD_NAME:
-        return read_name(reader, node, place);
+    case FIELD_ACT: return read_act(reader, node, place);
+    case FIELD_NAME: return read_name(reader, node, place);
     case FIELD_LIST:
         if (place == (void *)&layer->shortcut) layer->has_shortcut = true;
         return read_list(reader, node, place, size);
-    case FIELD_BRANCHES:
-        return read_branches(reader, node, layer, size);
+    case FIELD_BRANCHES: return read_branches(reader, node, layer, size);
     }
     return ATH_OK;
 }

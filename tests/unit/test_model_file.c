@@ -1,5 +1,6 @@
 /* Model files: the examples, what the fields mean, and that every mistake is answered with its line. */
 #include "athanor/model.h"
+#include "base/mem.h"
 #include "graph/ir.h"
 
 #include <setjmp.h>
@@ -206,11 +207,36 @@ static void missing_file(void **state) {
     assert_true(strstr(err.message, "net.yaml") || strstr(err.where, "net.yaml"));
 }
 
+/* The n-th allocation of reading and building fails, for every n: an error of its own kind each time, and nothing kept.
+ */
+static void memory_runs_out(void **state) {
+    (void)state;
+    const char *text = HEAD "- conv: {out: 4, kernel: 3}\n- residual: {body: [batch_norm], shortcut: [relu]}\n"
+                            "- global_avg_pool\n- linear: {out: classes}\n";
+    uint64_t    held = ath__mem_stats().live_bytes;
+    ath_status  status = ATH_MEMORY;
+    int         failures = 0;
+    for (uint64_t n = 1; status != ATH_OK; n++) {
+        ath_model       *model = NULL;
+        ath_model_counts counts;
+        ath_error        err;
+        ath__mem_fail_at(n);
+        status = parse(text, &model, &err);
+        if (status == ATH_OK) status = ath_model_count(model, &counts, &err);
+        ath__mem_fail_at(0);
+        ath_model_destroy(model);
+        if (status != ATH_OK && status != ATH_MEMORY) fail_msg("allocation %d: %s", (int)n, err.message);
+        failures += status == ATH_MEMORY;
+        assert_int_equal(ath__mem_stats().live_bytes, held);
+    }
+    assert_true(failures > 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_cnn),    cmocka_unit_test(small_resnet),     cmocka_unit_test(branches_pairs_and_groups),
         cmocka_unit_test(faulty_files), cmocka_unit_test(unbuildable_nets), cmocka_unit_test(nested_too_deep),
-        cmocka_unit_test(missing_file),
+        cmocka_unit_test(missing_file), cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
