@@ -44,7 +44,7 @@ ATH_API ath_status ath_dataset_open(const char *name, ath_split split, const ath
 ATH_API void             ath_dataset_close(ath_dataset *dataset);
 ATH_API ath_dataset_info ath_dataset_describe(const ath_dataset *dataset);
 
-/* Copies image `index` as u8 (channels, height, width) and its label. Thread-safe. */
+/* Copies image `index` as u8 (channels, height, width) and its label; either may be NULL. Thread-safe. */
 ATH_API ath_status ath_dataset_read(const ath_dataset *dataset, int64_t index, unsigned char *pixels, int *label,
                                     ath_error *err);
 

@@ -1,0 +1,111 @@
+/* athanor data list | get NAME | stats NAME */
+#include "cli/console.h"
+#include "cli/json_out.h"
+#include "cli/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static ath_status wrong_use(ath_error *err) {
+    snprintf(err->message, sizeof err->message, "say what to do: data list, data get NAME, data stats data=NAME");
+    err->where[0] = '\0';
+    return err->code = ATH_USAGE;
+}
+
+static ath_status list(const struct invocation *invocation, ath_error *err) {
+    ath_dataset_entry entry;
+    json_t           *all = invocation->json ? json_array() : NULL;
+    for (int i = 0; ath_dataset_catalogue(i, &entry); i++) {
+        char folder[1024] = "";
+        if (entry.downloadable) ath_dataset_folder(entry.name, folder, sizeof folder, NULL);
+        bool here = *folder && access(folder, R_OK) == 0;
+        if (all)
+            json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", entry.name, "summary", entry.summary,
+                                                 "downloadable", entry.downloadable, "present", here || !entry.downloadable,
+                                                 "folder", folder));
+        else if (!*folder) printf("%-16s %s\n", entry.name, entry.summary);
+        else if (here) printf("%-16s %s  [%s]\n", entry.name, entry.summary, folder);
+        else printf("%-16s %s  [not here: athanor data get %s]\n", entry.name, entry.summary, entry.name);
+    }
+    return all ? json_print(all, err) : ATH_OK;
+}
+
+static bool on_download(const char *file, uint64_t done, uint64_t total, void *context) {
+    (void)context;
+    if (!isatty(STDERR_FILENO)) return true;
+    if (total > 0)
+        fprintf(stderr, "\r\033[K%s  %.1f of %.1f MB (%.0f%%)", file, (double)done / 1e6, (double)total / 1e6,
+                100.0 * (double)done / (double)total);
+    else fprintf(stderr, "\r\033[K%s  %.1f MB", file, (double)done / 1e6);
+    if (done == total) fputc('\n', stderr);
+    return true;
+}
+
+static ath_status get(const char *name, ath_error *err) {
+    char       folder[1024];
+    ath_status status = ath_dataset_download(name, on_download, NULL, err);
+    if (status == ATH_OK) status = ath_dataset_folder(name, folder, sizeof folder, err);
+    if (status == ATH_OK) console_note("%s is complete and verified in %s", name, folder);
+    return status;
+}
+
+static json_t *stats_json(const ath_dataset_info *info, const ath_dataset_stats *stats) {
+    json_t *mean = json_array(), *deviation = json_array(), *classes = json_object();
+    for (int c = 0; c < info->channels && c < 4; c++) {
+        json_array_append_new(mean, json_real(stats->mean[c]));
+        json_array_append_new(deviation, json_real(stats->deviation[c]));
+    }
+    for (int c = 0; c < info->classes; c++)
+        json_object_set_new(classes, info->class_names[c], json_integer(stats->class_counts[c]));
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:I}", "data", info->name, "images", (json_int_t)info->count, "mean", mean,
+                     "deviation", deviation, "classes", classes, "duplicates", (json_int_t)stats->duplicates);
+}
+
+static void stats_text(const ath_dataset_info *info, const ath_dataset_stats *stats) {
+    char count[32];
+    printf("%s: %s images of %dx%dx%d, %lld duplicates\n", info->name, console_count(info->count, count), info->channels,
+           info->height, info->width, (long long)stats->duplicates);
+    for (int c = 0; c < info->channels && c < 4; c++)
+        printf("  channel %d: mean %.4f, deviation %.4f\n", c, stats->mean[c], stats->deviation[c]);
+    for (int c = 0; c < info->classes; c++) printf("  %-16s %s\n", info->class_names[c], console_count(stats->class_counts[c], count));
+}
+
+static ath_status stats(const struct invocation *invocation, ath_error *err) {
+    const char       *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
+    const char       *split = ath_config_get(invocation->config, "split");
+    ath_dataset      *dataset = NULL;
+    ath_dataset_stats measured;
+    ath_split         part = strcmp(split, "test") == 0 ? ATH_SPLIT_TEST : ATH_SPLIT_TRAIN;
+    if (!*name) return wrong_use(err);
+    ath_status status = ath_dataset_open(name, part, NULL, 0, &dataset, err);
+    if (status != ATH_OK) return status;
+    ath_dataset_info info = ath_dataset_describe(dataset);
+    status = ath_dataset_measure(dataset, &measured, err);
+    if (status == ATH_OK) {
+        if (invocation->json) status = json_print(stats_json(&info, &measured), err);
+        else stats_text(&info, &measured);
+        ath_dataset_stats_free(&measured);
+    }
+    ath_dataset_close(dataset);
+    return status;
+}
+
+static ath_status run(const struct invocation *invocation, ath_error *err) {
+    const char *what = invocation->word_count > 0 ? invocation->words[0] : "";
+    if (strcmp(what, "list") == 0) return list(invocation, err);
+    if (strcmp(what, "get") == 0 && invocation->word_count == 2) return get(invocation->words[1], err);
+    if (strcmp(what, "stats") == 0) return stats(invocation, err);
+    return wrong_use(err);
+}
+
+const struct verb verb_data = {
+    .name = "data",
+    .summary = "list, download and measure data sets",
+    .examples = "  athanor data list\n"
+                "  athanor data get mnist         verified; resumes; ATHANOR_MIRROR names another source\n"
+                "  athanor data stats mnist       mean, deviation, class counts, duplicates of the training images\n"
+                "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
+    .keys = "split",
+    .run = run,
+};

@@ -1,0 +1,13 @@
+/* The verbs, in the order of the help. */
+ATH_VERB(train)
+ATH_VERB(eval)
+ATH_VERB(predict)
+ATH_VERB(merge)
+ATH_VERB(profile)
+ATH_VERB(graph)
+ATH_VERB(bench)
+ATH_VERB(data)
+ATH_VERB(models)
+ATH_VERB(recipes)
+ATH_VERB(devices)
+ATH_VERB(version)
