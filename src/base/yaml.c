@@ -185,7 +185,7 @@ ath_status ath__yaml_parse(struct ath__arena *arena, const char *name, const cha
         if (!made) return ath__fail_memory(err, name);
         *made = (struct ath__yaml){.kind = ATH_YAML_SCALAR, .line = 1, .text = ""};
     }
-    *root = made;
+    if (status == ATH_OK) *root = made;
     return status;
 }
 
