@@ -4,6 +4,13 @@ Each run is made three times: in float64 (the truth), in float32, and in float32
 thread, which sums in another order. The distance of the two float32 runs from the float64 run is what float32
 arithmetic costs on this net, so a test derives its tolerance from it instead of choosing one.
 
+Two things amplify rounding beyond its own size, and the cases below are chosen with both in mind. A large learning rate
+makes the steps chaotic: at 0.01 the ResNets' float32 losses drift 2% to 15% from float64 within ten steps and AlexNet
+diverges, so that no useful tolerance is left; the small rates here keep the drift small while the losses still fall to
+a fraction. And where a pre-activation or a pooling tie lies within rounding of zero, float32 may take the other branch:
+one such flip moves single gradient entries of the 96x96 ResNet by 2e-4 to 8e-3 of the largest entry. Its seed is one
+at which neither float32 run flips in the first step (others do); an implementation that sums in a third order may.
+
 The start and the data, on the streams of stream.py with the file's `seed`; parameters are numbered i = 0, 1, ... in the
 byte order of their names (trainable ones alone, running statistics not counted):
 
@@ -37,9 +44,9 @@ CASES = (
     # model, options, batch, seed, lr, weight_decay
     ("tiny-bn", {}, 8, 11, 0.05, 5e-4),
     ("lenet5", {}, 16, 12, 0.05, 0.0),
-    ("resnet18-cifar", {}, 4, 13, 0.01, 5e-4),
-    ("resnet18-mnist", {}, 4, 14, 0.01, 5e-4),
-    ("alexnet", {"dropout": 0.0}, 2, 15, 0.01, 0.0),
+    ("resnet18-cifar", {}, 4, 13, 0.001, 5e-4),
+    ("resnet18-mnist", {}, 4, 20, 0.0005, 5e-4),
+    ("alexnet", {"dropout": 0.0}, 2, 15, 0.00003, 0.0),
 )
 MOMENTUM = 0.9
 WEIGHT_GAIN = 6.0
