@@ -23,7 +23,7 @@ enum {
 };
 
 /* A panel: `rows` rows of up to 16 neighbouring elements ("lanes"), row r beginning at element r * stride of each
- * pointer. All batch-norm kernels work on panels, whatever the layout (see cpu/panels.h). */
+ * pointer. All batch-norm kernels work on panels, whatever the layout (see cpu/norm_view.h). */
 enum { ATH_PANEL_LANES = 16 };
 struct ath__norm_panel {
     int64_t     rows, stride;
