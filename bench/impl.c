@@ -1,6 +1,6 @@
 /* Times implementations on case files (the format of the tests, tests/support/impl_case.h).
  *
- *     bench_impl [FILE.case | "CASE LINE"] [only=NAME] [wish=plain|nhwc|8c|16c|16n] [low=1] [seconds=0.5]
+ *     bench_impl [FILE.case | "CASE LINE"] [only=NAME] [wish=plain|nhwc|8c|16c|16n|8i8o|8o8i] [low=1] [seconds=0.5]
  *
  * For each case each row of the device but the reference runs for `seconds` after a warm-up, with activations as the
  * device prefers them or as `wish` says. Printed: the fastest and the median run, GFLOP/s of the fastest and its share
@@ -129,6 +129,14 @@ static struct ath__layout wish_of(const struct impl_case *c, const struct option
     if (strcmp(options->wish, "8c") == 0) return ath__layout_channel_blocks(8);
     if (strcmp(options->wish, "16c") == 0) return ath__layout_channel_blocks(16);
     if (strcmp(options->wish, "16n") == 0) return ath__layout_batch_blocks(16);
+    if (strcmp(options->wish, "8i8o") == 0 || strcmp(options->wish, "8o8i") == 0) { /* packed weights, for reorders */
+        struct ath__layout layout = ath__layout_channel_blocks(8);
+        layout.blocks = 2;
+        layout.block_size[1] = 8;
+        layout.block_dim[0] = options->wish[1] == 'i';
+        layout.block_dim[1] = options->wish[1] != 'i';
+        return layout;
+    }
     return ath__layout_plain();
 }
 
@@ -174,8 +182,10 @@ int main(int argc, char **argv) {
             options.cases = argv[i];
     }
     if (options.cases == NULL) {
-        fprintf(stderr, "usage: bench_impl FILE.case | \"CASE LINE\" [only=NAME] [wish=plain|nhwc|8c|16c|16n] [low=1] "
-                        "[seconds=0.5]\n");
+        fprintf(
+            stderr,
+            "usage: bench_impl FILE.case | \"CASE LINE\" [only=NAME] [wish=plain|nhwc|8c|16c|16n|8i8o|8o8i] [low=1] "
+            "[seconds=0.5]\n");
         return 2;
     }
     bool line = strchr(options.cases, ' ') != NULL;

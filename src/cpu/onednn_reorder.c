@@ -2,7 +2,10 @@
  *
  *     x (any layout) -> y (another layout), same shape and type, padding of y zero
  *
- * Pairs that would run through its generic loops are refused: our own copy is at least as good there.
+ * Taken only where weights are packed or unpacked, with two blocks or more on a side: 512x512x3x3 into blocks of 8 by 8
+ * takes 0.7 ms here and 2.6 ms in our own copy (one core with AVX2). Between plain and single blocks the own copy is as
+ * fast, and into channels last three times faster (9 ms against 28 ms for 128x64x32x32). Pairs that would run through
+ * oneDNN's generic loops are refused too.
  */
 #include "base/error.h"
 #include "cpu/onednn_common.h"
@@ -26,6 +29,7 @@ static dnnl_primitive_desc_t make_pd(const struct ath__problem *problem) {
 
 static const char *refuse(const struct ath__problem *problem) {
     if (problem->in[0].dtype != problem->out[0].dtype) return "converts between types";
+    if (problem->in[0].layout.blocks < 2 && problem->out[0].layout.blocks < 2) return "neither side is packed weights";
     dnnl_primitive_desc_t pd = make_pd(problem);
     if (pd == NULL) return "oneDNN has no reorder between these layouts";
     ath__onednn_quality quality = ath__onednn_quality_of(pd);
