@@ -6,12 +6,15 @@
  *     product    y[f, i, lane] = bias[f] + sum_t x[i, t, lane] * w[f, t]
  *     gradient   sums[f, t, lane] += sum_{i, 16 images folded onto lanes} dy[f, i, image] * x[i, t, image]
  *
+ *     pooling    y[i] = scale * sum, or maximum, of a window's cells; and its gradient
+ *
  * with f a filter, i a position (pixel, image block), t a tap (kernel cell, channel). Any number of channels runs without
  * padding. Written once (batch_blocks_body.inc.h), compiled per instruction set. All strides are in floats.
  */
 #ifndef ATH_CPU_SIMD_BATCH_BLOCKS_H
 #define ATH_CPU_SIMD_BATCH_BLOCKS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { ATH_BATCH_BLOCK = 16 };
@@ -36,10 +39,26 @@ struct ath__batch_gradient {
     int64_t        dy_filter, dy_row, dy_column, x_row, x_column, sums_filter;
 };
 
+/* Windows side by side in one row of a plane, each of `rows` x `columns` cells inside the input. */
+struct ath__batch_pool {
+    const float   *from;      /* x, at the first cell of the first window; backward: dy of the first window */
+    float         *to;        /* y; backward: dx, at the first cell of the first window */
+    int32_t       *places;    /* maximum, forward: the workspace, or NULL for an average or where it is not wanted */
+    const int32_t *places_in; /* maximum, backward: NULL for an average */
+    int64_t        windows, rows, columns;
+    int64_t        row, window; /* in x or dx: floats between rows, between windows */
+    int32_t        place, place_row; /* the first cell's number in the unclipped window, and how many are in its row */
+    float          scale;            /* of an average */
+    bool           add;              /* backward: windows overlap, add to what is there */
+};
+
 struct ath__batch_kernels {
     int lanes; /* floats per vector */
     void (*product)(const struct ath__batch_product *product);
     void (*gradient)(const struct ath__batch_gradient *gradient);
+    void (*pool_max)(const struct ath__batch_pool *pool);
+    void (*pool_avg)(const struct ath__batch_pool *pool);
+    void (*pool_grad)(const struct ath__batch_pool *pool);
     /* to[i] = the sum over the lanes of from[i * lanes ..], in a fixed order. */
     void (*fold)(const float *from, float *to, int64_t n);
 };

@@ -199,4 +199,100 @@ static void fold(const float *from, float *to, int64_t n) {
     }
 }
 
-#define ATH_BATCH_KERNELS_TABLE {VL, product, gradient, fold}
+/* ---- pooling ---------------------------------------------------------------------------------------------------- */
+
+typedef int32_t batch_places __attribute__((vector_size(VL * 4)));
+
+/* A lane of `a` where the mask is set, else of `b`. */
+static inline vf pick(batch_places mask, vf a, vf b) {
+    return (vf)(((batch_places)a & mask) | ((batch_places)b & ~mask));
+}
+
+/* The first maximum, or the first not-a-number. */
+ALWAYS_INLINE void max_windows(const struct ath__batch_pool *p, const int64_t rows, const int64_t columns) {
+    for (int64_t i = 0; i < p->windows; i++)
+        for (int v = 0; v < LV; v++) {
+            const float *x = p->from + i * p->window + v * VL;
+            vf           best = v_load(x);
+            batch_places places = (batch_places){0} + p->place;
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t s = 0; s < columns; s++) {
+                    vf           value = v_load(x + r * p->row + s * ATH_BATCH_BLOCK);
+                    int32_t      place = p->place + (int32_t)r * p->place_row + (int32_t)s;
+                    batch_places take = (batch_places)(best < value) |
+                                        ((batch_places)(value != value) & (batch_places)(best == best));
+                    best = pick(take, value, best);
+                    places = (places & ~take) | (((batch_places){0} + place) & take);
+                }
+            v_store(p->to + i * ATH_BATCH_BLOCK + v * VL, best);
+            if (p->places != NULL) memcpy(p->places + i * ATH_BATCH_BLOCK + v * VL, &places, sizeof places);
+        }
+}
+
+ALWAYS_INLINE void avg_windows(const struct ath__batch_pool *p, const int64_t rows, const int64_t columns) {
+    vf scale = v_set(p->scale);
+    for (int64_t i = 0; i < p->windows; i++)
+        for (int v = 0; v < LV; v++) {
+            const float *x = p->from + i * p->window + v * VL;
+            vf           sum = v_set(0.0f);
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t s = 0; s < columns; s++) sum = v_add(sum, v_load(x + r * p->row + s * ATH_BATCH_BLOCK));
+            v_store(p->to + i * ATH_BATCH_BLOCK + v * VL, v_mul(sum, scale));
+        }
+}
+
+/* Each window hands its gradient to its cells: all alike, or to the one that was the maximum. */
+ALWAYS_INLINE void grad_windows(const struct ath__batch_pool *p, const int64_t rows, const int64_t columns,
+                                const bool max, const bool add) {
+    vf scale = v_set(p->scale);
+    for (int64_t i = 0; i < p->windows; i++)
+        for (int v = 0; v < LV; v++) {
+            float       *dx = p->to + i * p->window + v * VL;
+            vf           dy = v_load(p->from + i * ATH_BATCH_BLOCK + v * VL);
+            batch_places places = {0};
+            if (max)
+                memcpy(&places, p->places_in + i * ATH_BATCH_BLOCK + v * VL, sizeof places);
+            else
+                dy = v_mul(dy, scale);
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t s = 0; s < columns; s++) {
+                    float *cell = dx + r * p->row + s * ATH_BATCH_BLOCK;
+                    vf     part = dy;
+                    if (max) {
+                        int32_t      place = p->place + (int32_t)r * p->place_row + (int32_t)s;
+                        batch_places mine = (batch_places)(places == (batch_places){0} + place);
+                        part = (vf)((batch_places)part & mine);
+                    }
+                    v_store(cell, add ? v_add(v_load(cell), part) : part);
+                }
+        }
+}
+
+/* Windows of 2 x 2 are compiled with their size known. */
+static void pool_max(const struct ath__batch_pool *p) {
+    if (p->rows == 2 && p->columns == 2)
+        max_windows(p, 2, 2);
+    else
+        max_windows(p, p->rows, p->columns);
+}
+
+static void pool_avg(const struct ath__batch_pool *p) {
+    if (p->rows == 2 && p->columns == 2)
+        avg_windows(p, 2, 2);
+    else
+        avg_windows(p, p->rows, p->columns);
+}
+
+static void pool_grad(const struct ath__batch_pool *p) {
+    bool max = p->places_in != NULL, square = p->rows == 2 && p->columns == 2;
+    if (square && !p->add && max)
+        grad_windows(p, 2, 2, true, false);
+    else if (square && !p->add)
+        grad_windows(p, 2, 2, false, false);
+    else if (max)
+        grad_windows(p, p->rows, p->columns, true, p->add);
+    else
+        grad_windows(p, p->rows, p->columns, false, p->add);
+}
+
+#define ATH_BATCH_KERNELS_TABLE {VL, product, gradient, pool_max, pool_avg, pool_grad, fold}

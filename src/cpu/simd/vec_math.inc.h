@@ -6,19 +6,23 @@
  * operands below is chosen for that.)
  */
 
-/* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; ln 2 in two parts. Results below the smallest normal
- * number come out denormal or 0: 2^n is applied as two factors, of which each is normal. */
-static inline vf v_exp(vf x) {
-    vf clamped = v_min(v_set(89.0f), v_max(v_set(-104.5f), x));
-    vf n = v_round(v_mul(clamped, v_set(1.44269504f)));
-    vf r = v_fma(n, v_set(-0.693359375f), clamped);
-    r = v_fma(n, v_set(2.12194440e-4f), r);
+/* exp(x) = 2^n * exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; ln 2 in two parts. This gives exp(r) and n. */
+static inline vf v_exp_split(vf x, vf *n) {
+    *n = v_round(v_mul(x, v_set(1.44269504f)));
+    vf r = v_fma(*n, v_set(-0.693359375f), x);
+    r = v_fma(*n, v_set(2.12194440e-4f), r);
     vf p = v_set(1.395048108e-03f);
     p = v_fma(p, r, v_set(8.368883282e-03f));
     p = v_fma(p, r, v_set(4.166620597e-02f));
     p = v_fma(p, r, v_set(1.666651815e-01f));
     p = v_fma(p, r, v_set(0.5f));
-    p = v_add(v_fma(v_mul(r, r), p, r), v_set(1.0f));
+    return v_add(v_fma(v_mul(r, r), p, r), v_set(1.0f));
+}
+
+/* Results below the smallest normal number come out denormal or 0: 2^n is applied as two factors, of which each is
+ * normal. */
+static inline vf v_exp(vf x) {
+    vf n, p = v_exp_split(v_min(v_set(89.0f), v_max(v_set(-104.5f), x)), &n);
     vf half = v_round(v_mul(n, v_set(0.5f)));
     vf y = v_mul(v_mul(p, v_pow2(half)), v_pow2(v_sub(n, half)));
     return v_select(v_nan(x), x, y);
@@ -51,9 +55,11 @@ static inline vf v_log(vf x) {
     return v_select(v_lt(x, v_set(0.0f)), v_set(__builtin_nanf("")), y);  /* negative               */
 }
 
-/* 1 / (1 + exp(-x)); exp(-x) overflows to infinity for large negative x, which gives 0. */
+/* 1 / (1 + exp(-x)). One factor 2^n is enough: exp(-x) below 2^-126 changes nothing, and from n = 128 on the factor is
+ * infinity (exponent bits all set), which gives 0 where the result would be denormal. */
 static inline vf v_sigmoid(vf x) {
-    return v_div(v_set(1.0f), v_add(v_set(1.0f), v_exp(v_sub(v_set(0.0f), x))));
+    vf n, p = v_exp_split(v_min(v_set(89.0f), v_max(v_set(-87.0f), v_sub(v_set(0.0f), x))), &n);
+    return v_div(v_set(1.0f), v_fma(p, v_pow2(n), v_set(1.0f)));
 }
 
 /* |x| < 0.625: x + x^3 P(x^2); else the sign of x times 1 - 2 / (exp(2 |x|) + 1). */
