@@ -1,8 +1,8 @@
 /* Batches in the background: order, transform, normalise, queue.
  *
- * One or more loader threads fill a bounded ring of preallocated batches; nothing is allocated after opening. The order of
- * an epoch is a Philox shuffle of (seed, epoch); every random transform is keyed by (seed, epoch, image): a run resumed at
- * batch k of epoch e sees the same images in the same form.
+ * One or more loader threads fill a bounded ring of preallocated batches; nothing is allocated after opening. The order
+ * of an epoch is a Philox shuffle of (seed, epoch); every random transform is keyed by (seed, epoch, image): a run
+ * resumed at batch k of epoch e sees the same images in the same form.
  *
  *     pixel f32 = (u8 / 255 - mean[c]) / deviation[c]
  */
@@ -15,17 +15,17 @@ struct ath__loader;
 
 /* How an image becomes network input; also kept in the model file (DESIGN decision 9). */
 struct ath__preprocess {
-    int    height, width;            /* after resizing; 0 = as read */
-    double mean[4], deviation[4];    /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
+    int    height, width;         /* after resizing; 0 = as read */
+    double mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
 };
 
 struct ath__loader_settings {
     int64_t                batch;
     uint64_t               seed;
     bool                   shuffle;
-    bool                   drop_last; /* leave out a last batch that is not full */
-    int                    threads;   /* loader threads, 0 = 1 */
-    int                    queue;     /* batches made ahead, 0 = 4 */
+    bool                   drop_last;   /* leave out a last batch that is not full */
+    int                    threads;     /* loader threads, 0 = 1 */
+    int                    queue;       /* batches made ahead; 0 = 4, or 2 when a batch is above 16 MiB */
     size_t                 cache_bytes; /* memory for resized images kept between epochs; 0 = 1 GiB */
     struct ath__preprocess preprocess;
 };
@@ -46,7 +46,8 @@ int64_t    ath__loader_batches(const struct ath__loader *loader); /* batches in 
 
 /* Begins epoch `epoch` (from 0) at batch `first`. Abandons what was under way. */
 ath_status ath__loader_start(struct ath__loader *loader, int64_t epoch, int64_t first, ath_error *err);
-/* The next batch, valid until the next call; count 0 at the end of the epoch. Waits are added to the data-wait clock. */
+/* The next batch, valid until the next call; count 0 at the end of the epoch. Waits are added to the data-wait clock.
+ */
 ath_status ath__loader_next(struct ath__loader *loader, struct ath__batch *batch, ath_error *err);
 double     ath__loader_wait_seconds(const struct ath__loader *loader);
 
