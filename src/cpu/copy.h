@@ -26,6 +26,16 @@ void ath__copy_desc(const struct ath__desc *src_desc, const void *src, const str
 /* False where ath__copy_desc cannot split the dimensions of the two layouts into common parts (blocks 8 and 12). */
 bool ath__copy_desc_possible(const struct ath__desc *src_desc, const struct ath__desc *dst_desc);
 
+/* The box of `size` elements at src_begin to the place dst_begin; nothing else of dst is written. Where a dimension has
+ * blocks, a box begins at a whole block. */
+struct ath__box {
+    int64_t src_begin[ATH_MAX_RANK], dst_begin[ATH_MAX_RANK], size[ATH_MAX_RANK];
+};
+void ath__copy_box(const struct ath__box *box, const struct ath__desc *src_desc, const void *src,
+                   const struct ath__desc *dst_desc, void *dst);
+bool ath__copy_box_possible(const struct ath__box *box, const struct ath__desc *src_desc,
+                            const struct ath__desc *dst_desc);
+
 /* Writes zeros to the elements that only pad (none in a layout whose blocks divide the shape). */
 void ath__zero_padding(const struct ath__desc *desc, void *data);
 /* True if the layout has padding. */

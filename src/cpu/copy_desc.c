@@ -68,19 +68,20 @@ static bool make_digits(struct digits *digits, const struct ath__physical *src, 
 }
 
 struct boxes {
-    const ath_shape *shape;
+    int              rank;
+    const int64_t   *size;
     struct digits    digits[ATH_MAX_RANK];
     size_t           src_bytes, dst_bytes;
 };
 
 /* Dimension `dim` onwards: each of its boxes, combined with all boxes of the dimensions after it. */
 static void run_boxes(const struct boxes *boxes, int dim, const struct ath__copy *copy, const char *src, char *dst) {
-    if (dim >= boxes->shape->rank || dim >= ATH_MAX_RANK) {
+    if (dim >= boxes->rank || dim >= ATH_MAX_RANK) {
         ath__copy_run(copy, src, dst);
         return;
     }
     const struct digits *digits = &boxes->digits[dim];
-    int64_t              rest = boxes->shape->dims[dim], src_at = 0, dst_at = 0;
+    int64_t              rest = boxes->size[dim], src_at = 0, dst_at = 0;
     for (int top = digits->count - 1; top >= 0 && rest > 0; top--) {
         int64_t whole = rest / digits->step[top];
         rest %= digits->step[top];
@@ -115,17 +116,45 @@ void ath__copy_desc(const struct ath__desc *src_desc, const void *src, const str
         ath__copy_run(&flat, src, dst);
         return;
     }
+    struct ath__box box = {{0}, {0}, {0}};
+    for (int i = 0; i < src_desc->shape.rank; i++) box.size[i] = src_desc->shape.dims[i];
+    ath__zero_padding(dst_desc, dst);
+    ath__copy_box(&box, src_desc, src, dst_desc, dst);
+}
+
+void ath__copy_box(const struct ath__box *box, const struct ath__desc *src_desc, const void *src,
+                   const struct ath__desc *dst_desc, void *dst) {
     struct ath__physical from, to;
-    struct boxes         boxes = {.shape = &src_desc->shape,
+    struct boxes         boxes = {.rank = src_desc->shape.rank,
+                                  .size = box->size,
                                   .src_bytes = ath_dtype_size(src_desc->dtype),
                                   .dst_bytes = ath_dtype_size(dst_desc->dtype)};
     ath__desc_physical(src_desc, &from);
     ath__desc_physical(dst_desc, &to);
-    for (int i = 0; i < src_desc->shape.rank; i++) make_digits(&boxes.digits[i], &from, &to, i);
-    ath__zero_padding(dst_desc, dst);
+    for (int i = 0; i < boxes.rank; i++) make_digits(&boxes.digits[i], &from, &to, i);
+    int64_t          src_at = ath__desc_offset(src_desc, box->src_begin);
+    int64_t          dst_at = ath__desc_offset(dst_desc, box->dst_begin);
     struct ath__copy copy;
     ath__copy_start(&copy, src_desc->dtype, dst_desc->dtype);
-    run_boxes(&boxes, 0, &copy, src, dst);
+    run_boxes(&boxes, 0, &copy, (const char *)src + src_at * (int64_t)boxes.src_bytes,
+              (char *)dst + dst_at * (int64_t)boxes.dst_bytes);
+}
+
+/* Elements of one whole block of a dimension: 1 where it has none. */
+static int64_t whole_block(const struct ath__layout *layout, int dim) {
+    int64_t block = 1;
+    for (int i = 0; i < layout->blocks; i++)
+        if (layout->block_dim[i] == dim) block *= layout->block_size[i];
+    return block;
+}
+
+bool ath__copy_box_possible(const struct ath__box *box, const struct ath__desc *src_desc,
+                            const struct ath__desc *dst_desc) {
+    for (int i = 0; i < src_desc->shape.rank; i++)
+        if (box->src_begin[i] % whole_block(&src_desc->layout, i) != 0 ||
+            box->dst_begin[i] % whole_block(&dst_desc->layout, i) != 0)
+            return false;
+    return ath__copy_desc_possible(src_desc, dst_desc);
 }
 
 bool ath__desc_is_padded(const struct ath__desc *desc) {
