@@ -70,6 +70,11 @@ ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, a
  * ath_text_free; NULL when memory runs out. */
 ATH_API char *ath_train_result_json(const ath_train_result *result);
 
+/* Draws the curves of 1 to 16 runs in one figure, one colour each: `paths` are run folders or results.csv files. `png_path` or
+ * `svg_path` may be NULL. ATH_DATA for a file that is no results.csv. */
+ATH_API ath_status ath_runs_plot(const char *title, const char *const *names, const char *const *paths, int count,
+                                 const char *png_path, const char *svg_path, ath_error *err);
+
 typedef struct ath_class_score {
     const char *name;
     int64_t     images, correct;

@@ -12,10 +12,13 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "report/config_yaml.h"
+#include "report/curves.h"
 #include "report/environment.h"
 #include "report/event_log.h"
+#include "report/html.h"
 #include "report/results_csv.h"
 #include "report/summary.h"
+#include "report/tensorboard.h"
 #include "train/settings.h"
 
 #include <ctype.h>
@@ -27,7 +30,10 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { DRAW_SECONDS = 2 };
 static const char checkpoint_name[] = "checkpoint/state.safetensors";
+/* TensorBoard knows event files by the start of their names. */
+static const char events_name[] = "events.out.tfevents.athanor";
 
 /* ---- choosing the folder -------------------------------------------------------------------------------------------
  */
@@ -182,7 +188,8 @@ static ath_status remove_old_files(const struct ath__run_folder *folder, ath_err
                                         "report.html",
                                         "weights/best.safetensors",
                                         "weights/last.safetensors",
-                                        checkpoint_name};
+                                        checkpoint_name,
+                                        events_name};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[ATH_PATH_MAX];
         ATH_TRY(ath__run_folder_file(folder, names[i], path, err));
@@ -275,11 +282,80 @@ ath_status ath__run_folder_rewind(const struct ath__run_folder *folder, const st
 /* ---- epochs and the end
  * ---------------------------------------------------------------------------------------------- */
 
+/* Has the file not been written for DRAW_SECONDS? One that is missing or dated in the future counts as old. */
+static bool is_old(const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0) return true;
+    double age = difftime(time(NULL), st.st_mtime);
+    return age < 0.0 || age >= DRAW_SECONDS;
+}
+
+typedef ath_status curves_fn(const char *title, const ath_epoch *rows, int64_t count, struct ath__str *out,
+                             ath_error *err);
+
+static ath_status write_curves(const struct ath__run_folder *folder, const struct ath__position *p, curves_fn *draw,
+                               const char *name, ath_error *err) {
+    char            path[ATH_PATH_MAX];
+    struct ath__str out = {0};
+    ATH_TRY(ath__run_folder_file(folder, name, path, err));
+    ath_status status = draw(folder->title, p->epochs, p->epoch_count, &out, err);
+    if (status == ATH_OK) status = ath__file_write(path, out.data, out.size, err);
+    ath__str_free(&out);
+    return status;
+}
+
+/* config.yaml is written once, when the run begins. */
+static double read_beginning(const struct ath__run_folder *folder) {
+    char        path[ATH_PATH_MAX];
+    struct stat st;
+    if (ath__run_folder_file(folder, "config.yaml", path, NULL) == ATH_OK && stat(path, &st) == 0)
+        return (double)st.st_mtime;
+    return (double)time(NULL);
+}
+
+ath_status ath__run_folder_draw(const struct ath__run_folder *folder, const struct ath__position *position,
+                                ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__run_folder_file(folder, events_name, path, err));
+    ATH_TRY(ath__tensorboard_write(path, position->epochs, position->epoch_count, read_beginning(folder), err));
+    ATH_TRY(write_curves(folder, position, ath__curves_svg, "curves.svg", err));
+    return write_curves(folder, position, ath__curves_png, "curves.png", err);
+}
+
 ath_status ath__run_folder_epochs(const struct ath__run_folder *folder, const struct ath__position *position,
                                   ath_error *err) {
     char path[ATH_PATH_MAX];
     ATH_TRY(ath__run_folder_file(folder, "results.csv", path, err));
-    return ath__results_csv_write(path, position->epochs, position->epoch_count, err);
+    ATH_TRY(ath__results_csv_write(path, position->epochs, position->epoch_count, err));
+    ATH_TRY(ath__run_folder_file(folder, "curves.png", path, err));
+    return is_old(path) ? ath__run_folder_draw(folder, position, err) : ATH_OK;
+}
+
+static ath_status write_report(const struct ath__run_folder *folder, const ath_config *config,
+                               const struct ath__position *position, const ath_train_result *result,
+                               const struct ath__metrics *validation, const struct ath__model_info *info,
+                               ath_error *err) {
+    char                     path[ATH_PATH_MAX];
+    struct ath__config_line *lines = NULL;
+    struct ath__environment  environment;
+    struct ath__report       report = {.title = folder->title,
+                                       .result = result,
+                                       .epochs = position->epochs,
+                                       .epoch_count = position->epoch_count,
+                                       .environment = &environment};
+    ath__environment_read(result->threads, &environment);
+    if (validation->confusion && validation->images > 0) {
+        report.classes = validation->classes;
+        report.confusion = validation->confusion;
+        if (info->class_names && info->classes >= validation->classes)
+            report.class_names = (const char *const *)info->class_names;
+    }
+    ATH_TRY(ath__run_folder_file(folder, "report.html", path, err));
+    ATH_TRY(list_settings(config, &lines, &report.setting_count, err));
+    report.settings = lines;
+    ath_status status = ath__report_html_write(path, &report, err);
+    ath__free(lines);
+    return status;
 }
 
 ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const ath_config *config,
@@ -287,10 +363,10 @@ ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const at
                                   const struct ath__metrics *validation, const struct ath__model_info *info,
                                   ath_error *err) {
     char path[ATH_PATH_MAX];
-    (void)config;
-    (void)validation;
-    (void)info;
-    ATH_TRY(ath__run_folder_epochs(folder, position, err));
+    ATH_TRY(ath__run_folder_file(folder, "results.csv", path, err));
+    ATH_TRY(ath__results_csv_write(path, position->epochs, position->epoch_count, err));
+    ATH_TRY(ath__run_folder_draw(folder, position, err));
     ATH_TRY(ath__run_folder_file(folder, "summary.json", path, err));
-    return ath__summary_write(path, result, err);
+    ATH_TRY(ath__summary_write(path, result, err));
+    return write_report(folder, config, position, result, validation, info, err);
 }

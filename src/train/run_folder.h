@@ -16,8 +16,8 @@ struct ath__run_folder {
     char title[256]; /* "lenet5 on mnist" */
 };
 
-/* Chooses and makes the folder: out=, or resume=, or runs/<date>-<model>-<data>. A folder that already holds a run is refused
- * unless resume= or overwrite=true. Points runs/last at it when it lies under runs/. */
+/* Chooses and makes the folder: out=, or resume=, or runs/<date>-<model>-<data>. A folder that already holds a run is
+ * refused unless resume= or overwrite=true. Points runs/last at it when it lies under runs/. */
 ath_status ath__run_folder_open(const ath_config *config, struct ath__run_folder *folder, ath_error *err);
 
 /* Path of a file in the folder. */
@@ -36,11 +36,14 @@ ath_status ath__run_folder_log(const struct ath__run_folder *folder, struct ath_
 ath_status ath__run_folder_rewind(const struct ath__run_folder *folder, const struct ath__position *position,
                                   ath_error *err);
 
-/* results.csv, curves, TensorBoard events: all epochs so far. */
+/* results.csv of all epochs so far; curves and TensorBoard events too where those on disk are two seconds old. */
 ath_status ath__run_folder_epochs(const struct ath__run_folder *folder, const struct ath__position *position,
                                   ath_error *err);
+/* Curves and TensorBoard events now: for a run that ends early. */
+ath_status ath__run_folder_draw(const struct ath__run_folder *folder, const struct ath__position *position,
+                                ath_error *err);
 
-/* summary.json and report.html. */
+/* Everything of ath__run_folder_epochs, summary.json and report.html. */
 ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const ath_config *config,
                                   const struct ath__position *position, const ath_train_result *result,
                                   const struct ath__metrics *validation, const struct ath__model_info *info,

@@ -1,0 +1,12 @@
+/* PNG from a cairo image surface. */
+#ifndef ATH_REPORT_PNG_WRITE_H
+#define ATH_REPORT_PNG_WRITE_H
+
+#include "base/str.h"
+
+#include <cairo.h>
+
+/* Appends the PNG of a CAIRO_FORMAT_RGB24 surface. */
+ath_status ath__png_append(cairo_surface_t *surface, struct ath__str *bytes, ath_error *err);
+
+#endif
