@@ -16,7 +16,7 @@
 
 enum {
     MOST_SHARES = 16,
-    STRIP_FLOATS = 5120, /* of dy in a strip: 20 KiB, which leaves room for x in a cache of 32 KiB */
+    STRIP_FLOATS = 4096, /* of dy in a strip of 4 filters: 16 KiB, which leaves room for x in a cache of 32 KiB */
 };
 
 struct wgrad {
@@ -27,7 +27,7 @@ struct wgrad {
     int64_t                          bordered[2]; /* size of a plane of x with its border */
     int64_t                          stride[2], top, left;
     bool                             border, with_bias;
-    int64_t                          taps, strip_rows, strip_filters;
+    int64_t                          taps, strip_rows;
     size_t                           sums, partial, plane; /* floats of each share's three areas */
     int64_t                         *tap;                  /* where each weight of a filter begins in x */
 };
@@ -100,9 +100,10 @@ static ath_status prepare(const struct ath__problem *problem, void **state, ath_
     if (!wgrad->border)
         for (int i = 0; i < 2; i++) wgrad->bordered[i] = x[2 + i];
     wgrad->taps = x[1] * attrs->kernel[0] * attrs->kernel[1];
-    int64_t row = dy[3] * ATH_BATCH_BLOCK;
-    wgrad->strip_filters = min_i64(dy[1], max_i64(4, STRIP_FLOATS / row));
-    wgrad->strip_rows = min_i64(dy[2], max_i64(1, STRIP_FLOATS / (row * wgrad->strip_filters)));
+    /* Strips of like height, as few as the cache allows. */
+    int64_t floats = min_i64(dy[1], 4) * dy[2] * dy[3] * ATH_BATCH_BLOCK;
+    int64_t strips = min_i64(dy[2], (floats + STRIP_FLOATS - 1) / STRIP_FLOATS);
+    wgrad->strip_rows = (dy[2] + strips - 1) / strips;
     set_areas(wgrad);
     wgrad->tap = ATH_NEW_ARRAY(int64_t, wgrad->taps);
     if (wgrad->tap == NULL) return ath__fail_memory(err, problem->op);
@@ -136,16 +137,24 @@ struct wgrad_run {
     float              *sums, *partial, *plane; /* those of share 0; others follow */
 };
 
-/* Copies a block of x into the middle of a plane whose border is zero already. */
+/* Writes a block of x with its border of zeros. */
 static void fill_plane(const struct wgrad *wgrad, const float *x, float *plane) {
+    size_t  image = ATH_BATCH_BLOCK * sizeof(float);
     int64_t columns = min_i64(wgrad->x_size[1], wgrad->bordered[1] - wgrad->left);
-    int64_t rows = min_i64(wgrad->x_size[0], wgrad->bordered[0] - wgrad->top);
+    int64_t right = wgrad->bordered[1] - wgrad->left - columns;
     for (int64_t c = 0; c < wgrad->channels; c++)
-        for (int64_t h = 0; h < rows; h++)
-            memcpy(plane + ((c * wgrad->bordered[0] + h + wgrad->top) * wgrad->bordered[1] + wgrad->left) *
-                               ATH_BATCH_BLOCK,
-                   x + (c * wgrad->x_size[0] + h) * wgrad->x_size[1] * ATH_BATCH_BLOCK,
-                   (size_t)(columns * ATH_BATCH_BLOCK) * sizeof(float));
+        for (int64_t row = 0; row < wgrad->bordered[0]; row++) {
+            float  *to = plane + (c * wgrad->bordered[0] + row) * wgrad->bordered[1] * ATH_BATCH_BLOCK;
+            int64_t h = row - wgrad->top;
+            if (h < 0 || h >= wgrad->x_size[0]) {
+                memset(to, 0, (size_t)wgrad->bordered[1] * image);
+                continue;
+            }
+            memset(to, 0, (size_t)wgrad->left * image);
+            to += wgrad->left * ATH_BATCH_BLOCK;
+            memcpy(to, x + (c * wgrad->x_size[0] + h) * wgrad->x_size[1] * ATH_BATCH_BLOCK, (size_t)columns * image);
+            memset(to + columns * ATH_BATCH_BLOCK, 0, (size_t)right * image);
+        }
 }
 
 static void add_block(const struct wgrad *wgrad, const float *x, const float *dy, float *sums) {
@@ -160,17 +169,15 @@ static void add_block(const struct wgrad *wgrad, const float *x, const float *dy
                                            .x_row = x_row,
                                            .x_column = wgrad->stride[1] * ATH_BATCH_BLOCK,
                                            .sums_filter = wgrad->taps * lanes};
-    for (int64_t row = 0; row < wgrad->y_size[0]; row += wgrad->strip_rows)
-        for (int64_t k = 0; k < wgrad->filters; k += wgrad->strip_filters) {
-            gradient.rows = min_i64(wgrad->strip_rows, wgrad->y_size[0] - row);
-            gradient.filters = min_i64(wgrad->strip_filters, wgrad->filters - k);
-            gradient.x = x + row * x_row;
-            gradient.dy = dy + k * gradient.dy_filter + row * dy_row;
-            gradient.sums = sums + k * gradient.sums_filter;
-            gradient.bias_sums =
-                wgrad->with_bias ? sums + (wgrad->filters * wgrad->taps + k) * lanes : NULL;
-            wgrad->kernels->gradient(&gradient);
-        }
+    gradient.filters = wgrad->filters;
+    gradient.sums = sums;
+    gradient.bias_sums = wgrad->with_bias ? sums + wgrad->filters * wgrad->taps * lanes : NULL;
+    for (int64_t row = 0; row < wgrad->y_size[0]; row += wgrad->strip_rows) {
+        gradient.rows = min_i64(wgrad->strip_rows, wgrad->y_size[0] - row);
+        gradient.x = x + row * x_row;
+        gradient.dy = dy + row * dy_row;
+        wgrad->kernels->gradient(&gradient);
+    }
 }
 
 static void share_task(int64_t share, void *context) {
@@ -181,7 +188,6 @@ static void share_task(int64_t share, void *context) {
     int64_t x_block = wgrad->channels * wgrad->x_size[0] * wgrad->x_size[1] * ATH_BATCH_BLOCK;
     int64_t dy_block = wgrad->filters * wgrad->y_size[0] * wgrad->y_size[1] * ATH_BATCH_BLOCK;
     memset(sums, 0, wgrad->sums * sizeof(float));
-    if (wgrad->border) memset(plane, 0, wgrad->plane * sizeof(float));
     for (int64_t block = share * wgrad->blocks / wgrad->shares; block < (share + 1) * wgrad->blocks / wgrad->shares;
          block++) {
         const float *x = run->x + block * x_block;

@@ -156,36 +156,48 @@ GRADIENT_TILES(4)
 static const gradient_tile_fn gradient_tiles[MAX_TILE][MAX_TILE] = {GRADIENT_ROW(1), GRADIENT_ROW(2), GRADIENT_ROW(3),
                                                                     GRADIENT_ROW(4)};
 
-static void gradient_bias(const struct ath__batch_gradient *g) {
-    for (int64_t f = 0; f < g->filters; f++) {
-        vf sum[2] = {v_load(g->bias_sums + f * VL), v_set(0.0f)};
-        for (int64_t row = 0; row < g->rows; row++)
-            for (int64_t column = 0; column < g->columns; column++)
+/* Four positions at a time, so that the additions do not wait for one another. */
+static void gradient_bias(const struct ath__batch_gradient *g, int64_t f) {
+    const float *dy = g->dy + f * g->dy_filter;
+    vf           sum[4][LV];
+    for (int i = 0; i < 4; i++)
+        for (int v = 0; v < LV; v++) sum[i][v] = v_set(0.0f);
+    for (int64_t row = 0; row < g->rows; row++) {
+        const float *from = dy + row * g->dy_row;
+        int64_t      column = 0;
+        for (; column + 4 <= g->columns; column += 4)
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+#pragma GCC unroll 4
                 for (int v = 0; v < LV; v++)
-                    sum[v % 2] = v_add(sum[v % 2], v_load(g->dy + f * g->dy_filter + row * g->dy_row +
-                                                          column * g->dy_column + v * VL));
-        v_store(g->bias_sums + f * VL, v_add(sum[0], sum[1]));
+                    sum[i][v] = v_add(sum[i][v], v_load(from + (column + i) * g->dy_column + v * VL));
+        for (; column < g->columns; column++)
+#pragma GCC unroll 4
+            for (int v = 0; v < LV; v++)
+                sum[0][v] = v_add(sum[0][v], v_load(from + column * g->dy_column + v * VL));
     }
+    vf total = v_load(g->bias_sums + f * VL);
+    for (int v = 0; v < LV; v++)
+        total = v_add(total, v_add(v_add(sum[0][v], sum[1][v]), v_add(sum[2][v], sum[3][v])));
+    v_store(g->bias_sums + f * VL, total);
 }
 
-/* Taps outside, filters inside: the few rows of x that a group of taps reads stay in the first-level cache. */
+/* Filters outside, taps inside: the strip of dy that a group of filters reads stays in the first-level cache. */
 static void gradient(const struct ath__batch_gradient *g) {
     int64_t filter_groups = (g->filters + MAX_TILE - 1) / MAX_TILE;
-    int64_t most = GRADIENT_SUMS / ((g->filters + filter_groups - 1) / filter_groups);
-    if (most > MAX_TILE) most = MAX_TILE;
-    int64_t tap_groups = (g->taps + most - 1) / most;
-    int64_t first_tap = 0;
-    if (g->bias_sums != NULL) gradient_bias(g);
-    for (int64_t tap_group = 0; tap_group < tap_groups; tap_group++) {
-        int64_t taps = (g->taps - first_tap + tap_groups - tap_group - 1) / (tap_groups - tap_group);
-        int64_t first = 0;
-        for (int64_t group = 0; group < filter_groups; group++) {
-            int64_t filters = (g->filters - first + filter_groups - group - 1) / (filter_groups - group);
+    int64_t first = 0;
+    for (int64_t group = 0; group < filter_groups; group++) {
+        int64_t filters = (g->filters - first + filter_groups - group - 1) / (filter_groups - group);
+        int64_t most = GRADIENT_SUMS / filters < MAX_TILE ? GRADIENT_SUMS / filters : MAX_TILE;
+        int64_t tap_groups = (g->taps + most - 1) / most, first_tap = 0;
+        for (int64_t tap_group = 0; tap_group < tap_groups; tap_group++) {
+            int64_t taps = (g->taps - first_tap + tap_groups - tap_group - 1) / (tap_groups - tap_group);
             gradient_tiles[filters - 1][taps - 1](g, g->dy + first * g->dy_filter, g->tap + first_tap,
                                                   g->sums + first * g->sums_filter + first_tap * VL);
-            first += filters;
+            first_tap += taps;
         }
-        first_tap += taps;
+        for (int64_t f = first; g->bias_sums != NULL && f < first + filters; f++) gradient_bias(g, f);
+        first += filters;
     }
 }
 
