@@ -34,7 +34,7 @@ quickstart: deps-build
 	@echo "Building ..."
 	@{ $(CONFIGURE) -B $(BUILD) && $(COMPILE) $(BUILD) -j $(JOBS) --target athanor_program; } >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@echo "Training LeNet-5 on generated digits ..."
-	@$(PROGRAM) train recipe=quickstart out=$(QUICKRUN) overwrite=true
+	@$(PROGRAM) train recipe=digits/quickstart out=$(QUICKRUN) overwrite=true
 	@echo
 	@echo "Evaluating the best model on the validation images ..."
 	@$(PROGRAM) eval run=$(QUICKRUN)
