@@ -3,9 +3,10 @@
  *     forward         y[k,p,q] = act(b[k] + sum_{c,r,s} x[c, p*st+r-pad, q*st+s-pad] * w[k,c,r,s])
  *     data gradient   dx[c,h,w] = sum_{k,r,s: h+pad-r = p*st, w+pad-s = q*st} dy[k,p,q] * w[k,c,r,s]
  *
- * Both gather, for each pixel of the result, from the pixels of the source that its kernel cells reach. Which cells those
- * are is known per row and per column ("reach"); neighbouring columns with the same cells form a run, which is one call
- * of the product kernel. Hence no padded copies, no multiplications with padding, and strided gradients without holes.
+ * Both gather, for each pixel of the result, from the pixels of the source that its kernel cells reach. Which cells
+ * those are is known per row and per column ("reach"); neighbouring columns with the same cells form a run, which is
+ * one call of the product kernel. Hence no padded copies, no multiplications with padding, and strided gradients
+ * without holes.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -30,17 +31,18 @@ struct gather {
     int64_t                          images, blocks, pieces;
     int64_t                          from_planes, to_planes; /* channels of source and result */
     int64_t                          from_size[2], to_size[2];
-    int64_t                          w_from, w_to, w_row; /* strides of the weights: source channel, result channel, row */
-    int64_t                          tap_step[2];         /* cells between neighbouring taps */
-    int64_t                          source_step;         /* source pixels between neighbouring taps: 1 or -1 */
-    int64_t                          column_step;         /* columns of the result between neighbours in a run */
-    int64_t                          source_column;       /* source columns between neighbours in a run */
-    int64_t                          run_count;
-    struct reach                    *rows; /* to_size[0] */
-    struct run                      *runs;
+    int64_t       w_from, w_to, w_row; /* strides of the weights: source channel, result channel, row */
+    int64_t       tap_step[2];         /* cells between neighbouring taps */
+    int64_t       source_step;         /* source pixels between neighbouring taps: 1 or -1 */
+    int64_t       column_step;         /* columns of the result between neighbours in a run */
+    int64_t       source_column;       /* source columns between neighbours in a run */
+    int64_t       run_count;
+    struct reach *rows; /* to_size[0] */
+    struct run   *runs;
 };
 
-/* ---- what is accepted --------------------------------------------------------------------------------------------- */
+/* ---- what is accepted ---------------------------------------------------------------------------------------------
+ */
 
 /* The activations are in[0] and out[0]; weights and bias are plain. */
 static void layouts(struct ath__layout_wish *wish) {
@@ -187,7 +189,8 @@ struct gather_run {
     float               *to;
 };
 
-/* The taps of a product in three loops: channel, row, column; the longest loop goes innermost where cells are single. */
+/* The taps of a product in three loops: channel, row, column; the longest loop goes innermost where cells are single.
+ */
 static void set_taps(const struct gather *gather, const struct reach *row, const struct reach *column,
                      struct ath__batch_product *product) {
     int64_t plane = gather->from_size[0] * gather->from_size[1] * ATH_BATCH_BLOCK;
@@ -223,7 +226,8 @@ static void gather_row(const struct gather_run *run, int64_t block, int64_t at) 
         const struct run *columns = &gather->runs[i];
         set_taps(gather, row, &columns->reach, &product);
         bool reaches = row->count > 0 && columns->reach.count > 0;
-        product.x = reaches ? from + (row->source * gather->from_size[1] + columns->reach.source) * ATH_BATCH_BLOCK : from;
+        product.x =
+            reaches ? from + (row->source * gather->from_size[1] + columns->reach.source) * ATH_BATCH_BLOCK : from;
         product.w = reaches ? run->w + row->tap * gather->w_row + columns->reach.tap : run->w;
         product.y = to + columns->first * ATH_BATCH_BLOCK;
         product.positions = columns->count;

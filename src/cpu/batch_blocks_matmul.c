@@ -32,7 +32,8 @@ struct product_state {
     size_t                           slot;             /* floats of scratch */
 };
 
-/* ---- what is accepted --------------------------------------------------------------------------------------------- */
+/* ---- what is accepted ---------------------------------------------------------------------------------------------
+ */
 
 static void layouts(struct ath__layout_wish *wish) {
     const ath_matmul_attrs *attrs = wish->attrs;
@@ -119,19 +120,19 @@ static void rows_task(int64_t task, void *context) {
     int64_t                     a_block = state->a_features * ATH_BATCH_BLOCK;
     int64_t                     y_block = state->y_features * ATH_BATCH_BLOCK;
     struct ath__batch_product   product = {
-        .x = run->a + first_block * a_block,
-        .w = run->b + first * state->w_feature,
-        .bias = run->bias != NULL ? run->bias + first : NULL,
-        .y = run->y + first_block * y_block + first * ATH_BATCH_BLOCK,
-        .filters = features,
-        .positions = min_i64(ROWS_BLOCKS, state->blocks - first_block),
-        .taps = {1, 1, state->a_features},
-        .x_tap = {0, 0, ATH_BATCH_BLOCK},
-        .w_tap = {0, 0, state->w_tap},
-        .x_position = a_block,
-        .w_filter = state->w_feature,
-        .y_filter = ATH_BATCH_BLOCK,
-        .y_position = y_block,
+          .x = run->a + first_block * a_block,
+          .w = run->b + first * state->w_feature,
+          .bias = run->bias != NULL ? run->bias + first : NULL,
+          .y = run->y + first_block * y_block + first * ATH_BATCH_BLOCK,
+          .filters = features,
+          .positions = min_i64(ROWS_BLOCKS, state->blocks - first_block),
+          .taps = {1, 1, state->a_features},
+          .x_tap = {0, 0, ATH_BATCH_BLOCK},
+          .w_tap = {0, 0, state->w_tap},
+          .x_position = a_block,
+          .w_filter = state->w_feature,
+          .y_filter = ATH_BATCH_BLOCK,
+          .y_position = y_block,
     };
     state->kernels->product(&product);
     for (int64_t i = 0; i < product.positions; i++)
@@ -171,15 +172,15 @@ static void gradient_panel(const struct product_run *run, int64_t first, float *
 static void gradient_task(int64_t slot, void *context) {
     const struct product_run   *run = context;
     const struct product_state *state = run->state;
-    for (int64_t panel = slot * state->panels / state->slots; panel < (slot + 1) * state->panels / state->slots; panel++)
+    for (int64_t panel = slot * state->panels / state->slots; panel < (slot + 1) * state->panels / state->slots;
+         panel++)
         gradient_panel(run, panel * ATH_BATCH_BLOCK, run->scratch + (size_t)slot * state->slot);
 }
 
 static ath_status run_product(const struct ath__exec *exec, void *data) {
     const struct product_state *state = data;
     bool                        bias = exec->problem->ins > 2 && exec->problem->in[2].present;
-    struct product_run          run = {state,        exec->in[0],  exec->in[1], bias ? exec->in[2] : NULL,
-                                       exec->out[0], exec->scratch};
+    struct product_run run = {state, exec->in[0], exec->in[1], bias ? exec->in[2] : NULL, exec->out[0], exec->scratch};
     if (state->gradient) {
         ath__parallel(state->slots, gradient_task, &run);
         return ATH_OK;

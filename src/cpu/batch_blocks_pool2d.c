@@ -39,7 +39,8 @@ struct pool {
     struct run                      *runs;
 };
 
-/* ---- what is accepted --------------------------------------------------------------------------------------------- */
+/* ---- what is accepted ---------------------------------------------------------------------------------------------
+ */
 
 static void layouts(struct ath__layout_wish *wish) {
     if (!ath__batch_blocked(&wish->in[0])) return;
@@ -50,7 +51,8 @@ static void layouts(struct ath__layout_wish *wish) {
 static const char *refuse(const struct ath__problem *problem) {
     const ath_pool2d_attrs *attrs = problem->attrs;
     for (int i = 0; i < problem->ins; i++)
-        if (problem->in[i].present && !ath__batch_blocked(&problem->in[i])) return "activations are not in batch blocks";
+        if (problem->in[i].present && !ath__batch_blocked(&problem->in[i]))
+            return "activations are not in batch blocks";
     for (int i = 0; i < problem->outs; i++)
         if (problem->out[i].present && !ath__batch_blocked(&problem->out[i]))
             return "activations are not in batch blocks";

@@ -2,10 +2,10 @@
  *
  *     dw[k,c,r,s] = sum_{n,p,q} dy[n,k,p,q] * x[n,c,p*st+r-pad,q*st+s-pad],   db[k] = sum_{n,p,q} dy[n,k,p,q]
  *
- * Image blocks are dealt out to a number of shares that depends on the shape alone. Each share keeps a vector of partial
- * sums (over images) per weight, goes through its blocks by strips of a few rows that fit the first-level cache, and
- * folds the vectors at the end; the shares are then added in order. So the result has the same bits for any number of
- * threads. Where there is padding, a share copies each block of x into a plane with a border of zeros first.
+ * Image blocks are dealt out to a number of shares that depends on the shape alone. Each share keeps a vector of
+ * partial sums (over images) per weight, goes through its blocks by strips of a few rows that fit the first-level
+ * cache, and folds the vectors at the end; the shares are then added in order. So the result has the same bits for any
+ * number of threads. Where there is padding, a share copies each block of x into a plane with a border of zeros first.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -32,7 +32,8 @@ struct wgrad {
     int64_t                         *tap;                  /* where each weight of a filter begins in x */
 };
 
-/* ---- what is accepted --------------------------------------------------------------------------------------------- */
+/* ---- what is accepted ---------------------------------------------------------------------------------------------
+ */
 
 static void layouts(struct ath__layout_wish *wish) {
     if (!ath__batch_blocked(&wish->in[0]) && !ath__batch_blocked(&wish->in[1])) return;
@@ -185,8 +186,8 @@ static void share_task(int64_t share, void *context) {
     const struct wgrad     *wgrad = run->wgrad;
     float                  *sums = run->sums + (size_t)share * wgrad->sums;
     float                  *plane = run->plane + (size_t)share * wgrad->plane;
-    int64_t x_block = wgrad->channels * wgrad->x_size[0] * wgrad->x_size[1] * ATH_BATCH_BLOCK;
-    int64_t dy_block = wgrad->filters * wgrad->y_size[0] * wgrad->y_size[1] * ATH_BATCH_BLOCK;
+    int64_t                 x_block = wgrad->channels * wgrad->x_size[0] * wgrad->x_size[1] * ATH_BATCH_BLOCK;
+    int64_t                 dy_block = wgrad->filters * wgrad->y_size[0] * wgrad->y_size[1] * ATH_BATCH_BLOCK;
     memset(sums, 0, wgrad->sums * sizeof(float));
     for (int64_t block = share * wgrad->blocks / wgrad->shares; block < (share + 1) * wgrad->blocks / wgrad->shares;
          block++) {

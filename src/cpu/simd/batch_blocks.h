@@ -8,8 +8,8 @@
  *
  *     pooling    y[i] = scale * sum, or maximum, of a window's cells; and its gradient
  *
- * with f a filter, i a position (pixel, image block), t a tap (kernel cell, channel). Any number of channels runs without
- * padding. Written once (batch_blocks_body.inc.h), compiled per instruction set. All strides are in floats.
+ * with f a filter, i a position (pixel, image block), t a tap (kernel cell, channel). Any number of channels runs
+ * without padding. Written once (batch_blocks_body.inc.h), compiled per instruction set. All strides are in floats.
  */
 #ifndef ATH_CPU_SIMD_BATCH_BLOCKS_H
 #define ATH_CPU_SIMD_BATCH_BLOCKS_H
@@ -46,7 +46,7 @@ struct ath__batch_pool {
     int32_t       *places;    /* maximum, forward: the workspace, or NULL for an average or where it is not wanted */
     const int32_t *places_in; /* maximum, backward: NULL for an average */
     int64_t        windows, rows, columns;
-    int64_t        row, window; /* in x or dx: floats between rows, between windows */
+    int64_t        row, window;      /* in x or dx: floats between rows, between windows */
     int32_t        place, place_row; /* the first cell's number in the unclipped window, and how many are in its row */
     float          scale;            /* of an average */
     bool           add;              /* backward: windows overlap, add to what is there */

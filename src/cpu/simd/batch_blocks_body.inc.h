@@ -78,7 +78,8 @@ PRODUCT_TILES(4)
 PRODUCT_TILES(5)
 PRODUCT_TILES(6)
 
-#define PRODUCT_ROW(F) {product_##F##x1, product_##F##x2, product_##F##x4}
+#define PRODUCT_ROW(F)                                                                                                 \
+    { product_##F##x1, product_##F##x2, product_##F##x4 }
 static const product_tile_fn product_tiles[MAX_FILTERS][3] = {PRODUCT_ROW(1), PRODUCT_ROW(2), PRODUCT_ROW(3),
                                                               PRODUCT_ROW(4), PRODUCT_ROW(5), PRODUCT_ROW(6)};
 
@@ -152,7 +153,8 @@ GRADIENT_TILES(2)
 GRADIENT_TILES(3)
 GRADIENT_TILES(4)
 
-#define GRADIENT_ROW(F) {gradient_##F##x1, gradient_##F##x2, gradient_##F##x3, gradient_##F##x4}
+#define GRADIENT_ROW(F)                                                                                                \
+    { gradient_##F##x1, gradient_##F##x2, gradient_##F##x3, gradient_##F##x4 }
 static const gradient_tile_fn gradient_tiles[MAX_TILE][MAX_TILE] = {GRADIENT_ROW(1), GRADIENT_ROW(2), GRADIENT_ROW(3),
                                                                     GRADIENT_ROW(4)};
 
@@ -173,12 +175,10 @@ static void gradient_bias(const struct ath__batch_gradient *g, int64_t f) {
                     sum[i][v] = v_add(sum[i][v], v_load(from + (column + i) * g->dy_column + v * VL));
         for (; column < g->columns; column++)
 #pragma GCC unroll 4
-            for (int v = 0; v < LV; v++)
-                sum[0][v] = v_add(sum[0][v], v_load(from + column * g->dy_column + v * VL));
+            for (int v = 0; v < LV; v++) sum[0][v] = v_add(sum[0][v], v_load(from + column * g->dy_column + v * VL));
     }
     vf total = v_load(g->bias_sums + f * VL);
-    for (int v = 0; v < LV; v++)
-        total = v_add(total, v_add(v_add(sum[0][v], sum[1][v]), v_add(sum[2][v], sum[3][v])));
+    for (int v = 0; v < LV; v++) total = v_add(total, v_add(v_add(sum[0][v], sum[1][v]), v_add(sum[2][v], sum[3][v])));
     v_store(g->bias_sums + f * VL, total);
 }
 
@@ -231,8 +231,8 @@ ALWAYS_INLINE void max_windows(const struct ath__batch_pool *p, const int64_t ro
                 for (int64_t s = 0; s < columns; s++) {
                     vf           value = v_load(x + r * p->row + s * ATH_BATCH_BLOCK);
                     int32_t      place = p->place + (int32_t)r * p->place_row + (int32_t)s;
-                    batch_places take = (batch_places)(best < value) |
-                                        ((batch_places)(value != value) & (batch_places)(best == best));
+                    batch_places take =
+                        (batch_places)(best < value) | ((batch_places)(value != value) & (batch_places)(best == best));
                     best = pick(take, value, best);
                     places = (places & ~take) | (((batch_places){0} + place) & take);
                 }
@@ -307,4 +307,5 @@ static void pool_grad(const struct ath__batch_pool *p) {
         grad_windows(p, p->rows, p->columns, false, p->add);
 }
 
-#define ATH_BATCH_KERNELS_TABLE {VL, product, gradient, pool_max, pool_avg, pool_grad, fold}
+#define ATH_BATCH_KERNELS_TABLE                                                                                        \
+    { VL, product, gradient, pool_max, pool_avg, pool_grad, fold }
