@@ -33,11 +33,11 @@ enum {
 };
 
 /* How far digits differ; deviations of normal draws. */
-static const double TURN = 0.17;        /* radians */
-static const double SHEAR = 0.20;       /* sideways per unit of height */
-static const double SHIFT = 1.4;        /* pixels */
-static const double WOBBLE = 3.2;       /* of each point of a skeleton that is 100 high */
-static const double WAVE_HEIGHT = 0.60; /* pixels */
+static const double TURN = 0.15;        /* radians */
+static const double SHEAR = 0.18;       /* sideways per unit of height */
+static const double SHIFT = 1.15;       /* pixels */
+static const double WOBBLE = 3.0;       /* of each point of a skeleton that is 100 high */
+static const double WAVE_HEIGHT = 0.55; /* pixels */
 
 struct options {
     struct ath__dataset_common common;
@@ -243,7 +243,7 @@ static void draw_clutter(struct canvas *canvas, struct ath__rng *rng) {
 
 /* Contrast and noise, to bytes. Noise: the sum of four uniform draws is near enough to normal, and quick. */
 static void develop(const struct canvas *canvas, struct ath__rng *rng, unsigned char *pixels) {
-    double white = between(rng, 150.0, 255.0), black = between(rng, 0.0, 24.0), noise = between(rng, 2.0, 16.0);
+    double white = between(rng, 165.0, 255.0), black = between(rng, 0.0, 24.0), noise = between(rng, 2.0, 14.0);
     for (int i = 0; i < PIXELS; i++) {
         uint32_t word = ath__rng_u32(rng);
         double   sum = (double)((word & 255u) + (word >> 8 & 255u) + (word >> 16 & 255u) + (word >> 24));
