@@ -22,7 +22,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WEIGHT_BITS = 32 - 8 - 2, MOST_SIDE = 65535 };
+enum { WEIGHT_BITS = 32 - 8 - 2, MOST_SIDE = 65535, STRIP = 32 };
 
 static ath_status axis_open(struct ath__resize_axis *axis, int in, int out, ath_error *err) {
     double  ratio = (double)in / (double)out;
@@ -95,17 +95,10 @@ static bool columns_first(const struct ath__resize *resize) {
     return shrinks_y > 0 && shrinks_y > 2 * shrinks_x;
 }
 
-/* Bytes of the image between the passes, rounded up so that int32 may follow. */
-static size_t middle_bytes(const struct ath__resize *resize) {
-    bool   first = columns_first(resize);
-    size_t bytes = (size_t)(first ? resize->y.out : resize->y.in) * (size_t)(first ? resize->x.in : resize->x.out);
-    return (bytes + 3) / 4 * 4;
-}
-
-/* The image between the passes, then a row of sums for the pass along the columns. */
+/* The image between the passes. */
 size_t ath__resize_scratch(const struct ath__resize *resize) {
-    int width = resize->x.in > resize->x.out ? resize->x.in : resize->x.out;
-    return middle_bytes(resize) + (size_t)width * sizeof(int32_t);
+    bool first = columns_first(resize);
+    return (size_t)(first ? resize->y.out : resize->y.in) * (size_t)(first ? resize->x.in : resize->x.out);
 }
 
 static unsigned char round_pixel(int32_t sum) {
@@ -127,35 +120,42 @@ static void pass_rows(const struct ath__resize_axis *axis, int rows, const unsig
     }
 }
 
-static void pass_columns(const struct ath__resize_axis *axis, int width, const unsigned char *src, unsigned char *dst,
-                         int32_t *restrict sums) {
+/* One row of the output, from x on: `count` columns. Called with a constant count, so that compilers unroll it. */
+static inline void sum_columns(const unsigned char *src, int width, const int32_t *weights, int taps, int count,
+                               unsigned char *dst) {
+    int32_t sums[STRIP];
+    for (int x = 0; x < count; x++) sums[x] = 1 << (WEIGHT_BITS - 1);
+    for (int j = 0; j < taps; j++, src += width) {
+        int32_t weight = weights[j];
+        for (int x = 0; x < count; x++) sums[x] += src[x] * weight;
+    }
+    for (int x = 0; x < count; x++) dst[x] = round_pixel(sums[x]);
+}
+
+static void pass_columns(const struct ath__resize_axis *axis, int width, const unsigned char *src, unsigned char *dst) {
     const int32_t *weights = axis->weights;
     for (int y = 0; y < axis->out; y++, weights += axis->taps, dst += width) {
-        for (int x = 0; x < width; x++) sums[x] = 1 << (WEIGHT_BITS - 1);
-        for (int j = 0; j < axis->count[y]; j++) {
-            const unsigned char *row = src + (size_t)(axis->first[y] + j) * (size_t)width;
-            int32_t              weight = weights[j];
-            for (int x = 0; x < width; x++) sums[x] += row[x] * weight;
-        }
-        for (int x = 0; x < width; x++) dst[x] = round_pixel(sums[x]);
+        const unsigned char *from = src + (size_t)axis->first[y] * (size_t)width;
+        int                  x = 0;
+        for (; x + STRIP <= width; x += STRIP) sum_columns(from + x, width, weights, axis->count[y], STRIP, dst + x);
+        if (x < width) sum_columns(from + x, width, weights, axis->count[y], width - x, dst + x);
     }
 }
 
 void ath__resize_apply(const struct ath__resize *resize, const unsigned char *src, unsigned char *dst, void *scratch) {
     const struct ath__resize_axis *x = &resize->x, *y = &resize->y;
     unsigned char                 *middle = scratch;
-    int32_t                       *sums = (int32_t *)(void *)(middle + middle_bytes(resize));
     if (x->in == x->out && y->in == y->out) {
         memcpy(dst, src, (size_t)x->in * (size_t)y->in);
     } else if (y->in == y->out) {
         pass_rows(x, y->in, src, dst);
     } else if (x->in == x->out) {
-        pass_columns(y, x->out, src, dst, sums);
+        pass_columns(y, x->out, src, dst);
     } else if (columns_first(resize)) {
-        pass_columns(y, x->in, src, middle, sums);
+        pass_columns(y, x->in, src, middle);
         pass_rows(x, y->out, middle, dst);
     } else {
         pass_rows(x, y->in, src, middle);
-        pass_columns(y, x->out, middle, dst, sums);
+        pass_columns(y, x->out, middle, dst);
     }
 }

@@ -23,7 +23,7 @@ ath_status ath__resize_open(struct ath__resize *resize, int in_height, int in_wi
                             ath_error *err);
 void       ath__resize_close(struct ath__resize *resize);
 
-/* Bytes of scratch that one ath__resize_apply needs; each thread has its own, aligned to 4. */
+/* Bytes of scratch that one ath__resize_apply needs; each thread has its own. */
 size_t ath__resize_scratch(const struct ath__resize *resize);
 
 /* One plane: src (in height, in width) -> dst (out height, out width). */
