@@ -8,6 +8,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <string.h>
 
 static int append(const char *bytes, size_t size, void *str) {
     ath__str_append_bytes(str, bytes, size);
@@ -23,6 +24,19 @@ char *ath__json_text(const json_t *value, size_t flags) {
 
 void ath__json_set_real(json_t *object, const char *key, double value) {
     json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+json_t *ath__json_real(double value) {
+    if (isfinite(value)) return json_real(value);
+    return json_string(isnan(value) ? "nan" : value > 0.0 ? "inf" : "-inf");
+}
+
+double ath__json_real_value(const json_t *value) {
+    const char *word = json_string_value(value);
+    if (!word) return json_number_value(value);
+    if (strcmp(word, "nan") == 0) return (double)NAN;
+    if (strcmp(word, "inf") == 0) return (double)INFINITY;
+    return strcmp(word, "-inf") == 0 ? -(double)INFINITY : 0.0;
 }
 
 /* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */

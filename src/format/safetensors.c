@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_HEADER = 100000000, LENGTH_BYTES = 8 };
+/* A parsed header takes some forty times its length; 16 MiB name 100,000 tensors. */
+enum { MAX_HEADER = 16 << 20, LENGTH_BYTES = 8 };
 
 /* X(dtype, text in the file) */
 #define SAFETENSORS_DTYPES(X)                                                                                          \
@@ -56,14 +57,19 @@ static ath_status read_shape(const char *path, const char *name, json_t *json, a
         return ath__fail(err, ATH_DATA, path, "tensor '%s' has no shape of at most %d dimensions", name,
                          (int)ATH_MAX_RANK);
     tensor->shape.rank = (int)rank;
-    *bytes = ath_dtype_size(tensor->dtype);
+    /* An empty tensor's other dimensions must have a product too, for whoever computes strides. */
+    uint64_t width = ath_dtype_size(tensor->dtype), product = width;
+    bool     empty = false;
     for (size_t d = 0; d < rank; d++) {
         json_t    *dim = json_array_get(json, d);
         json_int_t size = json_integer_value(dim);
-        if (!json_is_integer(dim) || size < 0 || __builtin_mul_overflow(*bytes, (uint64_t)size, bytes))
+        if (!json_is_integer(dim) || size < 0 ||
+            __builtin_mul_overflow(product, (uint64_t)(size ? size : 1), &product) || product > INT64_MAX)
             return ath__fail(err, ATH_DATA, path, "tensor '%s' has an impossible size in dimension %zu", name, d);
+        empty = empty || size == 0;
         tensor->shape.dims[d] = size;
     }
+    *bytes = empty ? 0 : product;
     return ATH_OK;
 }
 
@@ -142,6 +148,14 @@ static ath_status read_metadata(const char *path, json_t *json, struct owner *ow
     return ATH_OK;
 }
 
+/* Names reach terminals, in tables and messages. */
+static ath_status check_name(const char *path, const char *name, ath_error *err) {
+    for (const char *c = name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            return ath__fail(err, ATH_DATA, path, "the name of a tensor holds a control character");
+    return ATH_OK;
+}
+
 static ath_status read_entries(const char *path, json_t *root, const unsigned char *data, uint64_t size,
                                struct owner *owner, ath_tensor_file *file, ath_error *err) {
     ath_status status = ATH_OK;
@@ -159,6 +173,7 @@ static ath_status read_entries(const char *path, json_t *root, const unsigned ch
             ATH_TRY_DONE(read_metadata(path, entry, owner, file, err));
             continue;
         }
+        ATH_TRY_DONE(check_name(path, name, err));
         ath_named_tensor *named = &file->tensors[file->tensor_count];
         named->name = ath__arena_strdup(&owner->arena, name);
         if (!named->name) {
@@ -167,10 +182,11 @@ static ath_status read_entries(const char *path, json_t *root, const unsigned ch
         }
         ATH_TRY_DONE(
             read_tensor(path, named->name, entry, data, size, &named->tensor, ranges[file->tensor_count], err));
-        ATH_TRY_DONE(align(owner, &named->tensor, err));
         file->tensor_count++;
     }
-    status = check_tiling(path, ranges, file->tensor_count, size, err);
+    ATH_TRY_DONE(check_tiling(path, ranges, file->tensor_count, size, err));
+    /* Only now is it sure that the copies together are no larger than the file. */
+    for (int i = 0; i < file->tensor_count; i++) ATH_TRY_DONE(align(owner, &file->tensors[i].tensor, err));
 done:
     ath__free(ranges);
     return status;
@@ -245,30 +261,49 @@ static size_t tensor_bytes(const ath_tensor *tensor) {
     return (size_t)ath_shape_count(&tensor->shape) * ath_dtype_size(tensor->dtype);
 }
 
-/* The header as JSON text. */
-static char *make_header(const ath_named_tensor *const *sorted, int count, const ath_metadata *metadata,
-                         int metadata_count) {
-    json_t *root = json_object(), *meta = json_object();
-    for (int i = 0; i < metadata_count; i++) json_object_set_new(meta, metadata[i].key, json_string(metadata[i].value));
-    if (metadata_count > 0)
-        json_object_set_new(root, "__metadata__", meta);
-    else
-        json_decref(meta);
-    json_int_t at = 0;
-    bool       whole = true;
-    for (int i = 0; i < count; i++) {
-        const ath_tensor *tensor = &sorted[i]->tensor;
-        json_t           *shape = json_array();
-        for (int d = 0; d < tensor->shape.rank; d++) json_array_append_new(shape, json_integer(tensor->shape.dims[d]));
-        json_int_t end = at + (json_int_t)tensor_bytes(tensor);
-        json_t    *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text(tensor->dtype), "shape", shape,
-                                     "data_offsets", at, end);
-        whole = whole && json_object_set_new(root, sorted[i]->name, entry) == 0;
+/* Sets a key that is not there yet; takes `value`. false for a key that is, or text that is not UTF-8. */
+static bool set_new(json_t *object, const char *key, json_t *value) {
+    if (value && !json_object_get(object, key)) return json_object_set_new(object, key, value) == 0;
+    json_decref(value);
+    return false;
+}
+
+static json_t *entry_json(const ath_tensor *tensor, json_int_t begin, json_int_t end) {
+    json_t *shape = json_array();
+    for (int d = 0; d < tensor->shape.rank; d++) json_array_append_new(shape, json_integer(tensor->shape.dims[d]));
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_text(tensor->dtype), "shape", shape, "data_offsets", begin,
+                     end);
+}
+
+/* The header as JSON text, for the caller to free. */
+static ath_status make_header(const char *path, const ath_named_tensor *const *sorted, int count,
+                              const ath_metadata *metadata, int metadata_count, char **text, ath_error *err) {
+    ath_status  status = ATH_OK;
+    const char *refused = NULL;
+    json_t     *root = json_object(), *meta = json_object();
+    json_int_t  at = 0;
+    for (int i = 0; i < metadata_count && !refused; i++)
+        if (!set_new(meta, metadata[i].key, json_string(metadata[i].value))) refused = metadata[i].key;
+    if (metadata_count > 0) json_object_set(root, "__metadata__", meta);
+    for (int i = 0; i < count && !refused; i++) {
+        json_int_t end = at + (json_int_t)tensor_bytes(&sorted[i]->tensor);
+        if (strcmp(sorted[i]->name, "__metadata__") == 0 ||
+            !set_new(root, sorted[i]->name, entry_json(&sorted[i]->tensor, at, end)))
+            refused = sorted[i]->name;
         at = end;
     }
-    char *text = whole ? ath__json_text(root, JSON_COMPACT) : NULL;
+    *text = refused ? NULL : ath__json_text(root, JSON_COMPACT);
+    if (refused) {
+        status = ath__fail(err, ATH_USAGE, path, "'%.64s' cannot be written: names must differ, and all text be UTF-8",
+                           refused);
+    } else if (!*text) {
+        status = ath__fail_memory(err, path);
+    } else if (strlen(*text) > MAX_HEADER) {
+        status = ath__fail(err, ATH_USAGE, path, "the names and metadata are larger than %d bytes", (int)MAX_HEADER);
+    }
+    json_decref(meta);
     json_decref(root);
-    return text;
+    return status;
 }
 
 static ath_status write_header(struct ath__file_writer *writer, const char *text, ath_error *err) {
@@ -284,27 +319,21 @@ ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensor
                                 const ath_metadata *metadata, int metadata_count, ath_error *err) {
     struct ath__file_writer  writer;
     ath_status               status = ATH_OK;
-    const ath_named_tensor **sorted = ath__alloc_array((size_t)tensor_count + 1, sizeof *sorted);
     char                    *header = NULL;
-    if (sorted) {
-        for (int i = 0; i < tensor_count; i++) sorted[i] = &tensors[i];
-        qsort(sorted, (size_t)tensor_count, sizeof *sorted, by_width_then_name);
-        header = make_header(sorted, tensor_count, metadata, metadata_count);
-    }
-    if (!header) {
-        ath__free(sorted);
-        return ath__fail_memory(err, path);
-    }
-    status = ath__file_writer_open(&writer, path, err);
-    if (status == ATH_OK) {
-        status = write_header(&writer, header, err);
-        for (int i = 0; i < tensor_count && status == ATH_OK; i++)
-            status = ath__file_writer_append(&writer, sorted[i]->tensor.data, tensor_bytes(&sorted[i]->tensor), err);
-        if (status == ATH_OK)
-            status = ath__file_writer_commit(&writer, err);
-        else
-            ath__file_writer_abandon(&writer);
-    }
+    const ath_named_tensor **sorted = ath__alloc_array((size_t)tensor_count + 1, sizeof *sorted);
+    if (!sorted) return ath__fail_memory(err, path);
+    for (int i = 0; i < tensor_count; i++) sorted[i] = &tensors[i];
+    qsort(sorted, (size_t)tensor_count, sizeof *sorted, by_width_then_name);
+    ATH_TRY_DONE(make_header(path, sorted, tensor_count, metadata, metadata_count, &header, err));
+    ATH_TRY_DONE(ath__file_writer_open(&writer, path, err));
+    status = write_header(&writer, header, err);
+    for (int i = 0; i < tensor_count && status == ATH_OK; i++)
+        status = ath__file_writer_append(&writer, sorted[i]->tensor.data, tensor_bytes(&sorted[i]->tensor), err);
+    if (status == ATH_OK)
+        status = ath__file_writer_commit(&writer, err);
+    else
+        ath__file_writer_abandon(&writer);
+done:
     ath__free(header);
     ath__free(sorted);
     return status;

@@ -10,7 +10,7 @@
 
 #include <math.h>
 
-enum { MOST_CLASSES_SHOWN = 40, MOST_CONFUSIONS = 20 };
+enum { MOST_CLASSES_SHOWN = 40, MOST_CONFUSIONS = 10 };
 
 static void append_name(struct ath__str *out, const struct ath__report *report, int c) {
     if (report->class_names)

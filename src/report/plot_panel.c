@@ -96,7 +96,7 @@ double ath__panel_head(const struct ath__canvas *canvas, const struct ath__plot_
 static bool make_axis(const struct ath__plot_panel *panel, bool of_y, double pixels, struct ath__axis *axis) {
     ath__plot_scale scale = of_y ? panel->y_scale : panel->x_scale;
     double          min, max;
-    int             wanted = (int)(pixels / (of_y ? 48.0 : 75.0)) + 1;
+    int             wanted = (int)(pixels / (of_y ? 42.0 : 75.0)) + 1;
     bool            found = find_range(panel, of_y, false, &min, &max);
     if (!found) min = 0.0, max = 1.0;
     if (wants_log(scale, min, min, max) && find_range(panel, of_y, true, &min, &max)) {

@@ -65,18 +65,21 @@ static json_t *epochs_json(const struct ath__position *position) {
     json_t *rows = json_array();
     for (int64_t i = 0; i < position->epoch_count; i++) {
         const ath_epoch *e = &position->epochs[i];
-        json_array_append_new(rows, json_pack("[I, f, f, f, f, f, f, f, f]", (json_int_t)e->epoch, e->lr, e->train_loss,
-                                              e->train_top1, e->val_loss, e->val_top1, e->seconds, e->images_per_second,
-                                              e->data_wait));
+        const double     values[] = {e->lr,      e->train_loss,        e->train_top1, e->val_loss, e->val_top1,
+                                     e->seconds, e->images_per_second, e->data_wait};
+        json_t          *row = json_array();
+        json_array_append_new(row, json_integer(e->epoch));
+        for (size_t k = 0; k < COUNT(values); k++) json_array_append_new(row, ath__json_real(values[k]));
+        json_array_append_new(rows, row);
     }
     return rows;
 }
 
 static json_t *position_json(const struct ath__position *p) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "step", (json_int_t)p->step,
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "step", (json_int_t)p->step,
                      "epoch", (json_int_t)p->epoch, "batch", (json_int_t)p->batch, "images", (json_int_t)p->images, "hits1",
-                     (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum", p->loss_sum, "epoch_seconds",
-                     p->epoch_seconds, "run_seconds", p->run_seconds, "best_top1", p->best_top1, "best_epoch",
+                     (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum", ath__json_real(p->loss_sum), "epoch_seconds",
+                     ath__json_real(p->epoch_seconds), "run_seconds", ath__json_real(p->run_seconds), "best_top1", ath__json_real(p->best_top1), "best_epoch",
                      (json_int_t)p->best_epoch, "log_bytes", (json_int_t)p->log_bytes, "epochs", epochs_json(p));
 }
 
@@ -150,7 +153,7 @@ static int64_t get_int(json_t *json, const char *key) {
 }
 
 static double get_real(json_t *json, const char *key) {
-    return json_number_value(json_object_get(json, key));
+    return ath__json_real_value(json_object_get(json, key));
 }
 
 static ath_status read_position(const char *path, const char *text, struct ath__position *p, ath_error *err) {
@@ -176,7 +179,8 @@ static ath_status read_position(const char *path, const char *text, struct ath__
     json_t *row;
     json_array_foreach(json_object_get(json, "epochs"), index, row) {
         double v[9];
-        for (size_t k = 0; k < 9; k++) v[k] = json_number_value(json_array_get(row, k));
+        for (size_t k = 0; k < 9; k++) v[k] = ath__json_real_value(json_array_get(row, k));
+        if (!(v[0] >= 0.0 && v[0] < 1e15)) v[0] = 0.0;
         ath_epoch epoch = {(int64_t)v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]};
         if (status == ATH_OK) status = ath__position_add_epoch(p, &epoch, err);
     }
