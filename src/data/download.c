@@ -41,6 +41,7 @@ struct transfer {
     int                              write_errno;
     bool                             stopped; /* the progress function said so */
     bool                             checked; /* the answer to a Range request was looked at */
+    bool                             discard; /* the data are not the file's */
     ath_download_fn                  progress;
     void                            *context;
     CURL                            *curl;
@@ -94,12 +95,14 @@ static bool is_complete(const struct ath__download_file *file, const char *path)
 /* ---- one request ---------------------------------------------------------------------------------------------------
  */
 
-/* A server may answer a request for the rest with the whole file: the part then starts anew. */
+/* A server may answer a request for the rest with the whole file: the part then starts anew. Or with 416, there is no
+ * such range, and some words, which are not to be written. */
 static bool check_answer(struct transfer *transfer) {
     long code = 0;
     transfer->checked = true;
     if (transfer->resumed == 0) return true;
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &code);
+    transfer->discard = code == 416;
     if (code != 200) return true;
     if (ftruncate(transfer->fd, 0) != 0 || lseek(transfer->fd, 0, SEEK_SET) != 0) {
         transfer->write_errno = errno;
@@ -113,6 +116,7 @@ static size_t on_data(char *data, size_t one, size_t size, void *context) {
     struct transfer *transfer = context;
     size_t           left = one * size;
     if (!transfer->checked && !check_answer(transfer)) return 0;
+    if (transfer->discard) return left;
     while (left > 0) {
         ssize_t put = write(transfer->fd, data, left);
         if (put < 0 && errno == EINTR) continue;
@@ -209,34 +213,29 @@ static bool may_retry(const struct transfer *transfer, CURLcode code) {
            code == CURLE_OPERATION_TIMEDOUT || code == CURLE_COULDNT_CONNECT || code == CURLE_SEND_ERROR;
 }
 
-/* The server has no range from the part's size on: the part is as long as the file, or longer. Only the digest can
- * tell. */
+/* The server has no range from the part's size on: the part is as long as the file, or longer; the digest will tell.
+ * (Some versions of the library count 416 as a success, some as a failure.) */
 static bool out_of_range(const struct transfer *transfer, CURLcode code) {
     long answer = 0;
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &answer);
     if (transfer->resumed == 0) return false;
-    return code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME ||
-           (code == CURLE_HTTP_RETURNED_ERROR && answer == 416);
+    return answer == 416 || code == CURLE_RANGE_ERROR || code == CURLE_BAD_DOWNLOAD_RESUME;
 }
 
-/* Fills the part to its end. *complete_before: it was not shorter than the file, nothing came. */
-static ath_status receive(struct transfer *transfer, bool *complete_before, ath_error *err) {
+/* Fills the part to its end; *earlier is what it held before. */
+static ath_status receive(struct transfer *transfer, uint64_t *earlier, ath_error *err) {
     int fruitless = 0;
-    *complete_before = false;
-    for (;;) {
+    for (bool first = true;; first = false) {
         off_t size = lseek(transfer->fd, 0, SEEK_END);
         if (size < 0) return fail_to_write(transfer, transfer->part, errno, err);
+        if (first) *earlier = (uint64_t)size;
         transfer->resumed = (uint64_t)size;
         transfer->received = 0;
-        transfer->checked = false;
+        transfer->checked = transfer->discard = false;
         transfer->detail[0] = '\0';
         set_options(transfer);
         CURLcode code = curl_easy_perform(transfer->curl);
-        if (code == CURLE_OK) return ATH_OK;
-        if (out_of_range(transfer, code)) {
-            *complete_before = true;
-            return ATH_OK;
-        }
+        if (code == CURLE_OK || out_of_range(transfer, code)) return ATH_OK;
         if (!may_retry(transfer, code)) return explain(transfer, code, err);
         fruitless = transfer->received > 0 ? 0 : fruitless + 1;
         if (fruitless == FRUITLESS_ATTEMPTS) return explain(transfer, code, err);
@@ -246,17 +245,18 @@ static ath_status receive(struct transfer *transfer, bool *complete_before, ath_
 /* ---- one file ------------------------------------------------------------------------------------------------------
  */
 
-/* Receives and verifies; *again: what an earlier call had left was useless and is gone. */
+/* Receives and verifies. *again: it is wrong, but began with what an earlier call had left, which is now gone. */
 static ath_status receive_and_verify(struct transfer *transfer, bool *again, ath_error *err) {
     char        found[ATH_DIGEST_TEXT];
     const char *expected;
-    bool        same, complete_before;
+    bool        same;
+    uint64_t    earlier = 0;
     *again = false;
-    ATH_TRY(receive(transfer, &complete_before, err));
+    ATH_TRY(receive(transfer, &earlier, err));
     if (fsync(transfer->fd) != 0 && errno != EINVAL) return fail_to_write(transfer, transfer->part, errno, err);
     ATH_TRY(matches(transfer->file, transfer->part, &same, found, &expected, err));
     if (same) return ATH_OK;
-    if (complete_before && ftruncate(transfer->fd, 0) == 0) {
+    if (earlier > 0 && ftruncate(transfer->fd, 0) == 0) {
         *again = true;
         return ATH_OK;
     }
