@@ -15,6 +15,13 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* Loops over the parts of a tile: unrolled whole, which is what puts the arrays of sums into registers. */
+#if defined(__clang__)
+#define EACH(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
+#else
+#define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)
+#endif
+
 enum { LV = ATH_BATCH_BLOCK / VL, MAX_FILTERS = 6, MAX_POSITIONS = 4, MAX_TILE = 4 };
 
 /* ---- product ---------------------------------------------------------------------------------------------------- */
@@ -24,13 +31,9 @@ ALWAYS_INLINE void product_tile(const struct ath__batch_product *p, const float 
     vf      sum[MAX_FILTERS][MAX_POSITIONS][LV];
     int64_t x_position = p->x_position, w_filter = p->w_filter, inner = p->taps[2], x_step = p->x_tap[2],
             w_step = p->w_tap[2];
-#pragma GCC unroll 8
-    for (int f = 0; f < filters; f++) {
+    EACH(f, filters) {
         vf start = v_set(bias != NULL ? bias[f] : 0.0f);
-#pragma GCC unroll 4
-        for (int i = 0; i < positions; i++)
-#pragma GCC unroll 4
-            for (int v = 0; v < LV; v++) sum[f][i][v] = start;
+        EACH(i, positions) EACH(v, LV) sum[f][i][v] = start;
     }
     for (int64_t t0 = 0; t0 < p->taps[0]; t0++)
         for (int64_t t1 = 0; t1 < p->taps[1]; t1++) {
@@ -38,28 +41,17 @@ ALWAYS_INLINE void product_tile(const struct ath__batch_product *p, const float 
             const float *weight = w + t0 * p->w_tap[0] + t1 * p->w_tap[1];
             for (int64_t t2 = 0; t2 < inner; t2++) {
                 vf in[MAX_POSITIONS][LV];
-#pragma GCC unroll 4
-                for (int i = 0; i < positions; i++)
-#pragma GCC unroll 4
-                    for (int v = 0; v < LV; v++) in[i][v] = v_load(from + i * x_position + v * VL);
-#pragma GCC unroll 8
-                for (int f = 0; f < filters; f++) {
+                EACH(i, positions) EACH(v, LV) in[i][v] = v_load(from + i * x_position + v * VL);
+                EACH(f, filters) {
                     vf factor = v_set(weight[f * w_filter]);
-#pragma GCC unroll 4
-                    for (int i = 0; i < positions; i++)
-#pragma GCC unroll 4
-                        for (int v = 0; v < LV; v++) sum[f][i][v] = v_fma(in[i][v], factor, sum[f][i][v]);
+                    EACH(i, positions) EACH(v, LV) sum[f][i][v] = v_fma(in[i][v], factor, sum[f][i][v]);
                 }
                 from += x_step;
                 weight += w_step;
             }
         }
-#pragma GCC unroll 8
-    for (int f = 0; f < filters; f++)
-#pragma GCC unroll 4
-        for (int i = 0; i < positions; i++)
-#pragma GCC unroll 4
-            for (int v = 0; v < LV; v++) v_store(y + f * p->y_filter + i * p->y_position + v * VL, sum[f][i][v]);
+    EACH(f, filters)
+    EACH(i, positions) EACH(v, LV) v_store(y + f * p->y_filter + i * p->y_position + v * VL, sum[f][i][v]);
 }
 
 typedef void (*product_tile_fn)(const struct ath__batch_product *p, const float *x, const float *w, const float *bias,
@@ -108,36 +100,24 @@ ALWAYS_INLINE void gradient_tile(const struct ath__batch_gradient *g, const floa
     vf           sum[MAX_TILE][MAX_TILE];
     const float *from[MAX_TILE];
     int64_t      dy_filter = g->dy_filter, dy_column = g->dy_column, x_column = g->x_column, columns = g->columns;
-#pragma GCC unroll 4
-    for (int f = 0; f < filters; f++)
-#pragma GCC unroll 4
-        for (int t = 0; t < taps; t++) sum[f][t] = v_load(sums + f * g->sums_filter + t * VL);
+    EACH(f, filters) EACH(t, taps) sum[f][t] = v_load(sums + f * g->sums_filter + t * VL);
     for (int64_t row = 0; row < g->rows; row++) {
         const float *out = dy + row * g->dy_row;
-#pragma GCC unroll 4
-        for (int t = 0; t < taps; t++) from[t] = g->x + tap[t] + row * g->x_row;
+        EACH(t, taps) from[t] = g->x + tap[t] + row * g->x_row;
         for (int64_t column = 0; column < columns; column++) {
-#pragma GCC unroll 4
-            for (int v = 0; v < LV; v++) {
+            EACH(v, LV) {
                 vf in[MAX_TILE];
-#pragma GCC unroll 4
-                for (int t = 0; t < taps; t++) in[t] = v_load(from[t] + v * VL);
-#pragma GCC unroll 4
-                for (int f = 0; f < filters; f++) {
+                EACH(t, taps) in[t] = v_load(from[t] + v * VL);
+                EACH(f, filters) {
                     vf factor = v_load(out + f * dy_filter + v * VL);
-#pragma GCC unroll 4
-                    for (int t = 0; t < taps; t++) sum[f][t] = v_fma(factor, in[t], sum[f][t]);
+                    EACH(t, taps) sum[f][t] = v_fma(factor, in[t], sum[f][t]);
                 }
             }
             out += dy_column;
-#pragma GCC unroll 4
-            for (int t = 0; t < taps; t++) from[t] += x_column;
+            EACH(t, taps) from[t] += x_column;
         }
     }
-#pragma GCC unroll 4
-    for (int f = 0; f < filters; f++)
-#pragma GCC unroll 4
-        for (int t = 0; t < taps; t++) v_store(sums + f * g->sums_filter + t * VL, sum[f][t]);
+    EACH(f, filters) EACH(t, taps) v_store(sums + f * g->sums_filter + t * VL, sum[f][t]);
 }
 
 typedef void (*gradient_tile_fn)(const struct ath__batch_gradient *g, const float *dy, const int64_t *tap, float *sums);
@@ -168,14 +148,9 @@ static void gradient_bias(const struct ath__batch_gradient *g, int64_t f) {
         const float *from = dy + row * g->dy_row;
         int64_t      column = 0;
         for (; column + 4 <= g->columns; column += 4)
-#pragma GCC unroll 4
-            for (int i = 0; i < 4; i++)
-#pragma GCC unroll 4
-                for (int v = 0; v < LV; v++)
-                    sum[i][v] = v_add(sum[i][v], v_load(from + (column + i) * g->dy_column + v * VL));
+            EACH(i, 4) EACH(v, LV) sum[i][v] = v_add(sum[i][v], v_load(from + (column + i) * g->dy_column + v * VL));
         for (; column < g->columns; column++)
-#pragma GCC unroll 4
-            for (int v = 0; v < LV; v++) sum[0][v] = v_add(sum[0][v], v_load(from + column * g->dy_column + v * VL));
+            EACH(v, LV) sum[0][v] = v_add(sum[0][v], v_load(from + column * g->dy_column + v * VL));
     }
     vf total = v_load(g->bias_sums + f * VL);
     for (int v = 0; v < LV; v++) total = v_add(total, v_add(v_add(sum[0][v], sum[1][v]), v_add(sum[2][v], sum[3][v])));
