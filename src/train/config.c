@@ -101,8 +101,8 @@ static ath_status unknown_key(const char *key, ath_error *err) {
         const char *spelled = aliases[i][0];
         if (ath__str_closest(key, &spelled, 1)) closest = aliases[i][1];
     }
-    if (closest) return ath__fail(err, ATH_USAGE, key, "unknown key '%s'; did you mean '%s'?", key, closest);
-    return ath__fail(err, ATH_USAGE, key, "unknown key '%s'; 'athanor help train' lists the keys", key);
+    if (closest) return ath__fail(err, ATH_USAGE, NULL, "unknown key '%s'; did you mean '%s'?", key, closest);
+    return ath__fail(err, ATH_USAGE, NULL, "unknown key '%s'; 'athanor help train' lists the keys", key);
 }
 
 static ath_status set_from(ath_config *config, const char *key, const char *value, ath_origin origin, const char *source,
@@ -161,7 +161,8 @@ static ath_status load_tree(ath_config *config, const char *path, const char *pr
                 ath__str_printf(&text, "%s%s", k ? "," : "", item->items[k]->text ? item->items[k]->text : "");
             ath__str_append(&text, "]");
         }
-        ath_status status = strcmp(key, "recipe") == 0
+        ath_status status = text.failed ? ath__fail_memory(err, path)
+                            : strcmp(key, "recipe") == 0
                                 ? load_recipe(config, ath__str_text(&text), depth + 1, err)
                                 : set_from(config, key, ath__str_text(&text), ATH_ORIGIN_RECIPE, source, err);
         ath__str_free(&text);

@@ -137,5 +137,5 @@ ath_status ath__setting_check(const struct ath__setting *setting, const char *va
     }
     if (good) return ATH_OK;
     ath__setting_allowed(setting, allowed, sizeof allowed);
-    return ath__fail(err, ATH_USAGE, setting->name, "%s must be %s, not '%s'", setting->name, allowed, value);
+    return ath__fail(err, ATH_USAGE, NULL, "%s must be %s, not '%s'", setting->name, allowed, value);
 }
