@@ -24,6 +24,7 @@
 #include "cpu/norm_view.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { X, GAMMA, BETA, RUNNING_MEAN, RUNNING_VAR, RESIDUAL };
 enum { Y, MEAN, INVSTD, NEW_MEAN, NEW_VAR };
@@ -51,24 +52,29 @@ static void merge(struct moments *a, double n, double mean, double squares) {
     a->n = total;
 }
 
-/* Tasks run through the groups first and the chunks second, because groups of channels-last tensors share memory. */
+static void stats_panel(const struct norm_work *work, int64_t local, int64_t index, struct moments *own) {
+    struct ath__norm_panel panel = {.low = work->low};
+    float                  mean[ATH_PANEL_LANES], squares[ATH_PANEL_LANES];
+    bool                   valid[ATH_PANEL_LANES];
+    int64_t                at = ath__norm_view_panel(work->view, work->group + local, index, &panel, valid);
+    panel.x = (const char *)work->exec->in[X] + (size_t)at * (work->low ? 2 : 4);
+    work->kernels->norm_stats(&panel, mean, squares);
+    for (int lane = 0; lane < ATH_PANEL_LANES; lane++)
+        if (valid[lane])
+            merge(&own[lane], (double)(panel.pieces * panel.rows), (double)mean[lane], (double)squares[lane]);
+}
+
 static void stats_task(int64_t task, void *context) {
     const struct norm_work      *work = context;
     const struct ath__norm_view *view = work->view;
-    int64_t                      local = task % work->groups, chunk = task / work->groups;
-    struct moments              *own = work->partial + (local * view->chunks + chunk) * ATH_PANEL_LANES;
-    struct ath__norm_panel       panel = {.low = work->low};
-    float                        mean[ATH_PANEL_LANES], squares[ATH_PANEL_LANES];
-    bool                         valid[ATH_PANEL_LANES];
-    for (int lane = 0; lane < ATH_PANEL_LANES; lane++) own[lane] = (struct moments){0.0, 0.0, 0.0};
-    int64_t end = (chunk + 1) * view->chunk;
-    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++) {
-        int64_t at = ath__norm_view_panel(view, work->group + local, i, &panel, valid);
-        panel.x = (const char *)work->exec->in[X] + (size_t)at * (work->low ? 2 : 4);
-        work->kernels->norm_stats(&panel, mean, squares);
-        for (int lane = 0; lane < ATH_PANEL_LANES; lane++)
-            if (valid[lane]) merge(&own[lane], (double)panel.rows, (double)mean[lane], (double)squares[lane]);
-    }
+    int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
+    int64_t                      end = (chunk + 1) * view->chunk;
+    for (int64_t g = first; g < last; g++)
+        memset(work->partial + (g * view->chunks + chunk) * ATH_PANEL_LANES, 0,
+               ATH_PANEL_LANES * sizeof *work->partial);
+    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
+        for (int64_t g = first; g < last; g++)
+            stats_panel(work, g, i, work->partial + (g * view->chunks + chunk) * ATH_PANEL_LANES);
 }
 
 static void finish_channel(const struct norm_work *work, int64_t channel, const struct moments *m) {
@@ -100,29 +106,31 @@ static void finish_group(int64_t local, void *context) {
     }
 }
 
+static void apply_panel(const struct norm_work *work, int64_t group, int64_t index) {
+    const void            *residual = work->exec->problem->ins > RESIDUAL ? work->exec->in[RESIDUAL] : NULL;
+    int64_t                act = ((const ath_batch_norm_attrs *)work->exec->problem->attrs)->act;
+    struct ath__norm_panel panel = {.low = work->low, .act = (int)act};
+    bool                   valid[ATH_PANEL_LANES];
+    size_t at = (work->low ? 2 : 4) * (size_t)ath__norm_view_panel(work->view, group, index, &panel, valid);
+    panel.x = (const char *)work->exec->in[X] + at;
+    panel.residual = residual ? (const char *)residual + at : NULL;
+    panel.y = (char *)work->exec->out[Y] + at;
+    for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
+        int64_t channel = ath__norm_view_channel(work->view, group, lane);
+        panel.mean[lane] = valid[lane] ? work->mean[channel] : 0.0f;
+        panel.a[lane] = valid[lane] ? work->scale[channel] : 0.0f;
+        panel.b[lane] = valid[lane] ? work->shift[channel] : 0.0f;
+    }
+    work->kernels->norm_apply(&panel);
+}
+
 static void apply_task(int64_t task, void *context) {
     const struct norm_work      *work = context;
     const struct ath__norm_view *view = work->view;
-    int64_t                      group = work->group + task % work->groups, chunk = task / work->groups;
-    const ath_batch_norm_attrs  *attrs = work->exec->problem->attrs;
-    struct ath__norm_panel       panel = {.low = work->low, .act = (int)attrs->act};
-    const void                  *residual = work->exec->problem->ins > RESIDUAL ? work->exec->in[RESIDUAL] : NULL;
-    size_t                       bytes = work->low ? 2 : 4;
-    bool                         valid[ATH_PANEL_LANES];
+    int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
     int64_t                      end = (chunk + 1) * view->chunk;
-    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++) {
-        size_t at = bytes * (size_t)ath__norm_view_panel(view, group, i, &panel, valid);
-        panel.x = (const char *)work->exec->in[X] + at;
-        panel.residual = residual ? (const char *)residual + at : NULL;
-        panel.y = (char *)work->exec->out[Y] + at;
-        for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
-            int64_t channel = ath__norm_view_channel(view, group, lane);
-            panel.mean[lane] = valid[lane] ? work->mean[channel] : 0.0f;
-            panel.a[lane] = valid[lane] ? work->scale[channel] : 0.0f;
-            panel.b[lane] = valid[lane] ? work->shift[channel] : 0.0f;
-        }
-        work->kernels->norm_apply(&panel);
-    }
+    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
+        for (int64_t g = first; g < last; g++) apply_panel(work, work->group + g, i);
 }
 
 /* Doubles first, then floats: three doubles per lane and chunk of the groups at work, three floats per channel. */
@@ -143,9 +151,9 @@ static ath_status norm_run(const struct ath__exec *exec, void *state) {
     work.shift = work.scale + view->channels;
     for (work.group = 0; work.group < view->groups; work.group += view->together) {
         work.groups = view->groups - work.group < view->together ? view->groups - work.group : view->together;
-        ath__parallel(work.groups * view->chunks, stats_task, &work);
+        ath__parallel(ath__norm_view_tasks(view, work.groups), stats_task, &work);
         ath__parallel(work.groups, finish_group, &work);
-        ath__parallel(work.groups * view->chunks, apply_task, &work);
+        ath__parallel(ath__norm_view_tasks(view, work.groups), apply_task, &work);
     }
     int64_t act = ((const ath_batch_norm_attrs *)exec->problem->attrs)->act;
     if (act == ATH_ACT_SIGMOID || act == ATH_ACT_HARD_SIGMOID) /* those that are not 0 at 0 */

@@ -14,6 +14,8 @@
 #include "contract/impl.h"
 #include "cpu/norm_view.h"
 
+#include <string.h>
+
 enum { DY, X, GAMMA, MEAN, INVSTD, Y, DY2 };
 enum { DX, DGAMMA, DBETA, DRESIDUAL };
 
@@ -51,25 +53,30 @@ static size_t place_panel(const struct grad_work *work, int64_t group, int64_t i
     return at;
 }
 
+static void sums_panel(const struct grad_work *work, int64_t group, int64_t index, struct sums *own) {
+    struct ath__norm_panel panel = {.low = work->low, .act = work->act};
+    float                  g[ATH_PANEL_LANES], gx[ATH_PANEL_LANES];
+    bool                   valid[ATH_PANEL_LANES];
+    place_panel(work, group, index, &panel, valid);
+    work->kernels->norm_grad_sums(&panel, g, gx);
+    for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
+        if (!valid[lane]) continue;
+        own[lane].g += (double)g[lane];
+        own[lane].gx += (double)gx[lane];
+    }
+}
+
 static void sums_task(int64_t task, void *context) {
     const struct grad_work      *work = context;
     const struct ath__norm_view *view = work->view;
-    int64_t                      local = task % work->groups, chunk = task / work->groups;
-    struct sums                 *own = work->partial + (local * view->chunks + chunk) * ATH_PANEL_LANES;
-    struct ath__norm_panel       panel = {.low = work->low, .act = work->act};
-    float                        g[ATH_PANEL_LANES], gx[ATH_PANEL_LANES];
-    bool                         valid[ATH_PANEL_LANES];
+    int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
     int64_t                      end = (chunk + 1) * view->chunk;
-    for (int lane = 0; lane < ATH_PANEL_LANES; lane++) own[lane] = (struct sums){0.0, 0.0};
-    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++) {
-        place_panel(work, work->group + local, i, &panel, valid);
-        work->kernels->norm_grad_sums(&panel, g, gx);
-        for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
-            if (!valid[lane]) continue;
-            own[lane].g += (double)g[lane];
-            own[lane].gx += (double)gx[lane];
-        }
-    }
+    for (int64_t g = first; g < last; g++)
+        memset(work->partial + (g * view->chunks + chunk) * ATH_PANEL_LANES, 0,
+               ATH_PANEL_LANES * sizeof *work->partial);
+    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
+        for (int64_t g = first; g < last; g++)
+            sums_panel(work, work->group + g, i, work->partial + (g * view->chunks + chunk) * ATH_PANEL_LANES);
 }
 
 static void finish_group(int64_t local, void *context) {
@@ -96,26 +103,29 @@ static void finish_group(int64_t local, void *context) {
     }
 }
 
+static void apply_panel(const struct grad_work *work, int64_t group, int64_t index) {
+    struct ath__norm_panel panel = {.low = work->low, .act = work->act};
+    void                  *dresidual = work->exec->problem->outs > DRESIDUAL ? work->exec->out[DRESIDUAL] : NULL;
+    bool                   valid[ATH_PANEL_LANES];
+    size_t                 at = place_panel(work, group, index, &panel, valid);
+    panel.dx = (char *)work->exec->out[DX] + at;
+    panel.dresidual = dresidual ? (char *)dresidual + at : NULL;
+    for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
+        int64_t channel = ath__norm_view_channel(work->view, group, lane);
+        panel.a[lane] = valid[lane] ? work->a[channel] : 0.0f;
+        panel.b[lane] = valid[lane] ? work->b[channel] : 0.0f;
+        panel.c[lane] = valid[lane] ? work->c[channel] : 0.0f;
+    }
+    work->kernels->norm_grad_apply(&panel);
+}
+
 static void apply_task(int64_t task, void *context) {
     const struct grad_work      *work = context;
     const struct ath__norm_view *view = work->view;
-    int64_t                      group = work->group + task % work->groups, chunk = task / work->groups;
-    struct ath__norm_panel       panel = {.low = work->low, .act = work->act};
-    void                        *dresidual = work->exec->problem->outs > DRESIDUAL ? work->exec->out[DRESIDUAL] : NULL;
-    bool                         valid[ATH_PANEL_LANES];
+    int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
     int64_t                      end = (chunk + 1) * view->chunk;
-    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++) {
-        size_t at = place_panel(work, group, i, &panel, valid);
-        panel.dx = (char *)work->exec->out[DX] + at;
-        panel.dresidual = dresidual ? (char *)dresidual + at : NULL;
-        for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
-            int64_t channel = ath__norm_view_channel(view, group, lane);
-            panel.a[lane] = valid[lane] ? work->a[channel] : 0.0f;
-            panel.b[lane] = valid[lane] ? work->b[channel] : 0.0f;
-            panel.c[lane] = valid[lane] ? work->c[channel] : 0.0f;
-        }
-        work->kernels->norm_grad_apply(&panel);
-    }
+    for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
+        for (int64_t g = first; g < last; g++) apply_panel(work, work->group + g, i);
 }
 
 static size_t grad_scratch(const struct ath__problem *problem, const void *state) {
@@ -136,9 +146,9 @@ static ath_status grad_run(const struct ath__exec *exec, void *state) {
     work.c = work.b + view->channels;
     for (work.group = 0; work.group < view->groups; work.group += view->together) {
         work.groups = view->groups - work.group < view->together ? view->groups - work.group : view->together;
-        ath__parallel(work.groups * view->chunks, sums_task, &work);
+        ath__parallel(ath__norm_view_tasks(view, work.groups), sums_task, &work);
         ath__parallel(work.groups, finish_group, &work);
-        ath__parallel(work.groups * view->chunks, apply_task, &work);
+        ath__parallel(ath__norm_view_tasks(view, work.groups), apply_task, &work);
     }
     return ATH_OK;
 }

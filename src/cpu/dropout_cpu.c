@@ -37,11 +37,7 @@ static void apply(const struct dropout_work *work, int64_t at, int64_t n, const 
         const float *x = (const float *)work->exec->in[0] + at;
         float       *y = (float *)work->exec->out[0] + at;
         if (s == 1 && work->threshold <= UINT32_MAX) {
-            uint32_t threshold = (uint32_t)work->threshold;
-            for (int64_t i = 0; i < n; i++) {
-                float kept = x[i] * work->scale;
-                y[i] = draws[i] >= threshold ? kept : 0.0f;
-            }
+            work->kernels->drop(x, draws, (uint32_t)work->threshold, work->scale, y, n);
         } else {
             for (int64_t i = 0; i < n; i++) y[i * s] = draws[i] >= work->threshold ? x[i * s] * work->scale : 0.0f;
         }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { PANEL_ROWS = 128, CHUNK_PANELS = 16, CHUNK_PANELS_INTERLEAVED = 4 };
+enum { PANEL_ROWS = 128, CHUNK_PANELS = 16 };
 
 static int64_t divide_up(int64_t a, int64_t b) {
     return (a + b - 1) / b;
@@ -23,8 +23,8 @@ static const char *set_layout(struct ath__norm_view *view, const struct ath__des
         view->group_channels = view->group_stride = view->period = ATH_PANEL_LANES;
         view->segments = n * inner;
         view->segment_stride = c;
-        view->length = c < ATH_PANEL_LANES ? c : ATH_PANEL_LANES; /* the last group may have less */
-        view->interleaved = view->across = true;
+        view->length = ATH_PANEL_LANES; /* the last group may have less */
+        view->interleaved = true;
     } else if (ath__layout_is_plain(&desc->layout, rank)) {
         view->groups = c;
         view->group_channels = view->period = 1;
@@ -50,6 +50,15 @@ static const char *set_layout(struct ath__norm_view *view, const struct ath__des
     return NULL;
 }
 
+/* 1 where the last segment is partly padding, which panels of several segments could not say; else 0. */
+static int64_t own_last(const struct ath__norm_view *view) {
+    return view->image_block > 0 && view->images % view->image_block != 0;
+}
+
+static int64_t bundles_of(const struct ath__norm_view *view, int64_t bundle) {
+    return divide_up(view->segments - own_last(view), bundle) + own_last(view);
+}
+
 const char *ath__norm_view_make(struct ath__norm_view *view, const struct ath__desc *desc, int64_t bytes) {
     memset(view, 0, sizeof *view);
     if (desc->shape.rank < 2) return "fewer than two dimensions";
@@ -61,20 +70,13 @@ const char *ath__norm_view_make(struct ath__norm_view *view, const struct ath__d
     view->per_channel = n * inner;
     const char *reason = set_layout(view, desc, n, c, inner);
     if (reason) return reason;
-    bool padded_images = view->image_block > 0 && n % view->image_block != 0;
-    if (!view->interleaved && !padded_images) {
-        int64_t along = view->length / ATH_PANEL_LANES, rows = view->segments;
-        if (along > PANEL_ROWS) along = PANEL_ROWS;
-        if (rows > PANEL_ROWS) rows = PANEL_ROWS;
-        view->across = rows > along;
-    }
-    if (view->across) {
-        view->panels = divide_up(view->segments, PANEL_ROWS) * divide_up(view->length, ATH_PANEL_LANES);
-    } else {
-        int64_t rows = view->length / ATH_PANEL_LANES;
-        view->panels = view->segments * (divide_up(rows, PANEL_ROWS) + (view->length % ATH_PANEL_LANES != 0));
-    }
-    view->chunk = view->interleaved ? CHUNK_PANELS_INTERLEAVED : CHUNK_PANELS;
+    view->rows = view->length / ATH_PANEL_LANES;
+    view->tiles = divide_up(view->rows, PANEL_ROWS);
+    view->bundle = view->rows >= PANEL_ROWS ? 1 : PANEL_ROWS / (view->rows > 0 ? view->rows : 1);
+    view->bundles = bundles_of(view, view->bundle);
+    view->body = view->tiles * view->bundles;
+    view->panels = view->body + (view->length % ATH_PANEL_LANES != 0 ? bundles_of(view, PANEL_ROWS) : 0);
+    view->chunk = CHUNK_PANELS;
     view->chunks = divide_up(view->panels, view->chunk);
     int64_t cache = (int64_t)(ath__cpuinfo()->l3_bytes / 4);
     if (cache < 4 << 20) cache = 4 << 20;
@@ -86,34 +88,36 @@ const char *ath__norm_view_make(struct ath__norm_view *view, const struct ath__d
 
 int64_t ath__norm_view_panel(const struct ath__norm_view *view, int64_t group, int64_t index,
                              struct ath__norm_panel *panel, bool *valid) {
-    int64_t offset = group * view->group_stride, segment, element;
-    if (view->across) {
-        int64_t columns = divide_up(view->length, ATH_PANEL_LANES), left;
-        segment = index / columns * PANEL_ROWS;
-        element = index % columns * ATH_PANEL_LANES;
-        left = view->length - element;
-        panel->rows = view->segments - segment < PANEL_ROWS ? view->segments - segment : PANEL_ROWS;
-        panel->stride = view->segment_stride;
-        panel->lanes = left < ATH_PANEL_LANES ? (int)left : ATH_PANEL_LANES;
-        if (view->interleaved && view->channels - group * ATH_PANEL_LANES < panel->lanes)
-            panel->lanes = (int)(view->channels - group * ATH_PANEL_LANES);
-    } else {
-        int64_t rows = view->length / ATH_PANEL_LANES, rest = view->length % ATH_PANEL_LANES;
-        int64_t tiles = divide_up(rows, PANEL_ROWS), per_segment = tiles + (rest != 0), tile = index % per_segment;
-        segment = index / per_segment;
+    int64_t element, bundle, segment;
+    panel->stride = ATH_PANEL_LANES;
+    panel->piece_stride = view->segment_stride;
+    if (index < view->body) {
+        int64_t tile = index % view->tiles;
         element = tile * PANEL_ROWS * ATH_PANEL_LANES;
-        panel->stride = panel->lanes = ATH_PANEL_LANES;
-        panel->rows = rows - tile * PANEL_ROWS < PANEL_ROWS ? rows - tile * PANEL_ROWS : PANEL_ROWS;
-        if (tile == tiles) {
-            element = rows * ATH_PANEL_LANES;
-            panel->rows = 1;
-            panel->lanes = (int)rest;
-        }
+        bundle = view->bundle;
+        segment = index / view->tiles * bundle;
+        panel->rows = view->rows - tile * PANEL_ROWS < PANEL_ROWS ? view->rows - tile * PANEL_ROWS : PANEL_ROWS;
+        panel->lanes = ATH_PANEL_LANES;
+    } else {
+        element = view->rows * ATH_PANEL_LANES;
+        bundle = PANEL_ROWS;
+        segment = (index - view->body) * bundle;
+        panel->rows = 1;
+        panel->lanes = (int)(view->length - element);
     }
+    int64_t last = view->segments - own_last(view);
+    if (segment >= last) segment = last;
+    if (segment < last) {
+        panel->pieces = last - segment < bundle ? last - segment : bundle;
+    } else {
+        panel->pieces = 1;
+    }
+    if (view->interleaved && view->channels - group * ATH_PANEL_LANES < panel->lanes)
+        panel->lanes = (int)(view->channels - group * ATH_PANEL_LANES);
     for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
         valid[lane] = lane < panel->lanes && ath__norm_view_channel(view, group, lane) < view->channels;
         if (view->image_block > 0)
             valid[lane] &= segment * view->image_block + lane % view->image_block < view->images;
     }
-    return offset + segment * view->segment_stride + element;
+    return group * view->group_stride + segment * view->segment_stride + element;
 }

@@ -22,11 +22,11 @@ enum {
     ATH_KERNELS_BINARIES = 0 ATH_BINARY_MAP(ATH_KERNELS_COUNT2_),
 };
 
-/* A panel: `rows` rows of up to 16 neighbouring elements ("lanes"), row r beginning at element r * stride of each
- * pointer. All batch-norm kernels work on panels, whatever the layout (see cpu/norm_view.h). */
+/* A panel: `pieces` times `rows` rows of up to 16 neighbouring elements ("lanes"); row r of piece p begins at element
+ * p * piece_stride + r * stride of each pointer. All batch-norm kernels work on panels, whatever the layout (see cpu/norm_view.h). */
 enum { ATH_PANEL_LANES = 16 };
 struct ath__norm_panel {
-    int64_t     rows, stride;
+    int64_t     pieces, piece_stride, rows, stride;
     int         lanes;
     bool        low;           /* x, residual, y, dy, dy2, dx, dresidual are bfloat16, else float32 */
     int         act;           /* ath_act whose derivative comes from y */
@@ -71,6 +71,8 @@ struct ath__kernels {
 
     /* The words of `blocks` Philox blocks, the first with `counter`, the next with counter[0] + 1 ... */
     void (*philox)(const uint32_t key[2], const uint32_t counter[4], uint32_t *words, int64_t blocks);
+    /* y[i] = draws[i] >= threshold ? x[i] * scale : 0 */
+    void (*drop)(const float *x, const uint32_t *draws, uint32_t threshold, float scale, float *y, int64_t n);
 };
 
 extern const struct ath__kernels ath__kernels_generic;

@@ -278,35 +278,57 @@ static void transpose(const float *x, int64_t x_stride, float *y, int64_t y_stri
     }
 }
 
-/* ---- Philox 4x32-10 (see base/rng.h), sixteen blocks side by side ---------------------------------------------------- */
+/* ---- Philox 4x32-10 (see base/rng.h), a lane per block; only the lower halves of the lanes count ---------------------- */
+
+enum { PHILOX_VECTORS = 2, PHILOX_SIDE = PHILOX_VECTORS * UL };
+
+static void philox_side(const uint32_t key[2], const uint32_t counter[4], uint32_t first, uint32_t *words) {
+    vu       c[4][PHILOX_VECTORS], m0 = u_set(0xD2511F53u), m1 = u_set(0xCD9E8D57u);
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int v = 0; v < PHILOX_VECTORS; v++) {
+        uint64_t lane[UL];
+        for (int i = 0; i < UL; i++) lane[i] = (uint32_t)(counter[0] + first + (uint32_t)(v * UL + i));
+        c[0][v] = u_load(lane);
+        for (int j = 1; j < 4; j++) c[j][v] = u_set(counter[j]);
+    }
+    for (int round = 0; round < 10; round++) {
+        vu key0 = u_set(k0), key1 = u_set(k1);
+        for (int v = 0; v < PHILOX_VECTORS; v++) {
+            vu p0 = u_mul(c[0][v], m0), p1 = u_mul(c[2][v], m1);
+            c[0][v] = u_xor(u_xor(u_high(p1), c[1][v]), key0);
+            c[2][v] = u_xor(u_xor(u_high(p0), c[3][v]), key1);
+            c[1][v] = p1;
+            c[3][v] = p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int v = 0; v < PHILOX_VECTORS; v++) {
+        uint64_t low[UL], high[UL];
+        u_store(low, u_pair(c[0][v], c[1][v]));
+        u_store(high, u_pair(c[2][v], c[3][v]));
+        for (int i = 0; i < UL; i++) {
+            uint32_t *out = words + (v * UL + i) * 4;
+            out[0] = (uint32_t)low[i], out[1] = (uint32_t)(low[i] >> 32);
+            out[2] = (uint32_t)high[i], out[3] = (uint32_t)(high[i] >> 32);
+        }
+    }
+}
 
 static void philox(const uint32_t key[2], const uint32_t counter[4], uint32_t *words, int64_t blocks) {
-    enum { SIDE = 16 };
-    for (int64_t begin = 0; begin < blocks; begin += SIDE) {
-        uint32_t c0[SIDE], c1[SIDE], c2[SIDE], c3[SIDE], k0 = key[0], k1 = key[1];
-        for (int i = 0; i < SIDE; i++) {
-            c0[i] = counter[0] + (uint32_t)begin + (uint32_t)i;
-            c1[i] = counter[1];
-            c2[i] = counter[2];
-            c3[i] = counter[3];
-        }
-        for (int round = 0; round < 10; round++) {
-            for (int i = 0; i < SIDE; i++) {
-                uint64_t p0 = (uint64_t)c0[i] * 0xD2511F53u, p1 = (uint64_t)c2[i] * 0xCD9E8D57u;
-                uint32_t d1 = c1[i], d3 = c3[i];
-                c0[i] = (uint32_t)(p1 >> 32) ^ d1 ^ k0;
-                c1[i] = (uint32_t)p1;
-                c2[i] = (uint32_t)(p0 >> 32) ^ d3 ^ k1;
-                c3[i] = (uint32_t)p0;
-            }
-            k0 += 0x9E3779B9u;
-            k1 += 0xBB67AE85u;
-        }
-        int count = blocks - begin < SIDE ? (int)(blocks - begin) : SIDE;
-        for (int i = 0; i < count; i++) {
-            uint32_t *out = words + (begin + i) * 4;
-            out[0] = c0[i], out[1] = c1[i], out[2] = c2[i], out[3] = c3[i];
-        }
+    int64_t i = 0;
+    for (; i + PHILOX_SIDE <= blocks; i += PHILOX_SIDE) philox_side(key, counter, (uint32_t)i, words + i * 4);
+    if (i < blocks) {
+        uint32_t rest[PHILOX_SIDE * 4];
+        philox_side(key, counter, (uint32_t)i, rest);
+        memcpy(words + i * 4, rest, (size_t)(blocks - i) * 4 * sizeof rest[0]);
+    }
+}
+
+static void drop(const float *x, const uint32_t *draws, uint32_t threshold, float scale, float *y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        float kept = x[i] * scale;
+        y[i] = draws[i] >= threshold ? kept : 0.0f;
     }
 }
 
@@ -324,5 +346,5 @@ static void philox(const uint32_t key[2], const uint32_t counter[4], uint32_t *w
         .act = {ATH_ACT_MAP(ACT_ROW)}, .act_grad = {ATH_ACT_MAP(GRAD_ROW)}, .from_bf16 = from_bf16,                    \
         .to_bf16 = to_bf16, .sum = sum, .dot = dot, .sum_exp = sum_exp, .largest = largest, .add_rows = add_rows,      \
         .transpose = transpose, .norm_stats = norm_stats, .norm_apply = norm_apply,                                    \
-        .norm_grad_sums = norm_grad_sums, .norm_grad_apply = norm_grad_apply, .philox = philox,                        \
+        .norm_grad_sums = norm_grad_sums, .norm_grad_apply = norm_grad_apply, .philox = philox, .drop = drop,           \
     }

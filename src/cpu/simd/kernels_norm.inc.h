@@ -5,6 +5,11 @@
 
 enum { ROW_VECTORS = ATH_PANEL_LANES / VL };
 
+/* For every row of the panel, `at` = where it begins. */
+#define EACH_ROW(w, at)                                                                                                \
+    for (int64_t piece = 0; piece < (w)->pieces; piece++)                                                              \
+        for (int64_t at = piece * (w)->piece_stride, end = at + (w)->rows * (w)->stride; at < end; at += (w)->stride)
+
 /* Vector v of a row: full (all 16 lanes there), or what is there of it; bfloat16 or float32. */
 ALWAYS_INLINE vf row_load(const void *data, int64_t at, int v, int lanes, bool low, bool full) {
     if (!low) {
@@ -43,32 +48,33 @@ ALWAYS_INLINE void row_store(void *data, int64_t at, int v, int lanes, bool low,
  * larger than the deviation costs nothing then: x - mean is formed before squaring. The rounding of the mean itself is
  * taken back by the sum of x - mean. */
 ALWAYS_INLINE void norm_stats_body(const struct ath__norm_panel *w, float *mean, float *squares, bool low, bool full) {
-    vf      s[ROW_VECTORS][2], d[ROW_VECTORS][2], m[ROW_VECTORS];
-    vf      count = v_set(1.0f / (float)w->rows), zero = v_set(0.0f);
-    int64_t r, even = w->rows & ~(int64_t)1;
+    vf s[ROW_VECTORS][2], d[ROW_VECTORS], m[ROW_VECTORS];
+    vf count = v_set(1.0f / (float)(w->pieces * w->rows)), zero = v_set(0.0f);
     for (int v = 0; v < ROW_VECTORS; v++) s[v][0] = s[v][1] = zero;
-    for (r = 0; r < even; r += 2)
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            s[v][0] = v_add(s[v][0], row_load(w->x, r * w->stride, v, w->lanes, low, full));
-            s[v][1] = v_add(s[v][1], row_load(w->x, (r + 1) * w->stride, v, w->lanes, low, full));
-        }
-    if (r < w->rows)
-        for (int v = 0; v < ROW_VECTORS; v++)
-            s[v][0] = v_add(s[v][0], row_load(w->x, r * w->stride, v, w->lanes, low, full));
+    for (int64_t p = 0; p < w->pieces; p++) {
+        int64_t at = p * w->piece_stride, r = 0;
+        for (; r + 2 <= w->rows; r += 2, at += 2 * w->stride)
+            for (int v = 0; v < ROW_VECTORS; v++) {
+                s[v][0] = v_add(s[v][0], row_load(w->x, at, v, w->lanes, low, full));
+                s[v][1] = v_add(s[v][1], row_load(w->x, at + w->stride, v, w->lanes, low, full));
+            }
+        if (r < w->rows)
+            for (int v = 0; v < ROW_VECTORS; v++) s[v][0] = v_add(s[v][0], row_load(w->x, at, v, w->lanes, low, full));
+    }
     for (int v = 0; v < ROW_VECTORS; v++) {
         m[v] = v_mul(v_add(s[v][0], s[v][1]), count);
-        s[v][0] = s[v][1] = d[v][0] = d[v][1] = zero;
+        s[v][0] = s[v][1] = d[v] = zero;
     }
-    for (r = 0; r < w->rows; r++)
+    EACH_ROW(w, at)
         for (int v = 0; v < ROW_VECTORS; v++) {
-            vf x = v_sub(row_load(w->x, r * w->stride, v, w->lanes, low, full), m[v]);
-            d[v][0] = v_add(d[v][0], x);
+            vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), m[v]);
+            d[v] = v_add(d[v], x);
             s[v][0] = v_fma(x, x, s[v][0]);
         }
     for (int v = 0; v < ROW_VECTORS; v++) {
-        vf shift = v_mul(d[v][0], count);
+        vf shift = v_mul(d[v], count);
         v_store(mean + v * VL, v_add(m[v], shift));
-        v_store(squares + v * VL, v_max(zero, v_sub(s[v][0], v_mul(shift, d[v][0]))));
+        v_store(squares + v * VL, v_max(zero, v_sub(s[v][0], v_mul(shift, d[v]))));
     }
 }
 
@@ -112,11 +118,11 @@ ALWAYS_INLINE void norm_apply_body(const struct ath__norm_panel *w, int act, boo
         a[v] = v_load(w->a + v * VL);
         b[v] = v_load(w->b + v * VL);
     }
-    for (int64_t r = 0; r < w->rows; r++)
+    EACH_ROW(w, at)
         for (int v = 0; v < ROW_VECTORS; v++) {
-            vf y = v_fma(v_sub(row_load(w->x, r * w->stride, v, w->lanes, low, full), mean[v]), a[v], b[v]);
-            if (w->residual) y = v_add(y, row_load(w->residual, r * w->stride, v, w->lanes, low, full));
-            row_store(w->y, r * w->stride, v, w->lanes, low, full, norm_act(act, y));
+            vf y = v_fma(v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), a[v], b[v]);
+            if (w->residual) y = v_add(y, row_load(w->residual, at, v, w->lanes, low, full));
+            row_store(w->y, at, v, w->lanes, low, full, norm_act(act, y));
         }
 }
 
@@ -133,11 +139,11 @@ ALWAYS_INLINE void norm_grad_sums_body(const struct ath__norm_panel *w, float *s
         mean[v] = v_load(w->mean + v * VL);
         s[v] = t[v] = v_set(0.0f);
     }
-    for (int64_t r = 0; r < w->rows; r++)
+    EACH_ROW(w, at)
         for (int v = 0; v < ROW_VECTORS; v++) {
-            vf g = row_gradient(w, r * w->stride, v, act, low, full);
+            vf g = row_gradient(w, at, v, act, low, full);
             s[v] = v_add(s[v], g);
-            t[v] = v_fma(g, v_sub(row_load(w->x, r * w->stride, v, w->lanes, low, full), mean[v]), t[v]);
+            t[v] = v_fma(g, v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), t[v]);
         }
     for (int v = 0; v < ROW_VECTORS; v++) {
         v_store(sums + v * VL, s[v]);
@@ -153,12 +159,12 @@ ALWAYS_INLINE void norm_grad_apply_body(const struct ath__norm_panel *w, int act
         b[v] = v_load(w->b + v * VL);
         c[v] = v_load(w->c + v * VL);
     }
-    for (int64_t r = 0; r < w->rows; r++)
+    EACH_ROW(w, at)
         for (int v = 0; v < ROW_VECTORS; v++) {
-            vf g = row_gradient(w, r * w->stride, v, act, low, full);
-            vf x = v_sub(row_load(w->x, r * w->stride, v, w->lanes, low, full), mean[v]);
-            row_store(w->dx, r * w->stride, v, w->lanes, low, full, v_fma(a[v], g, v_fma(b[v], x, c[v])));
-            if (w->dresidual) row_store(w->dresidual, r * w->stride, v, w->lanes, low, full, g);
+            vf g = row_gradient(w, at, v, act, low, full);
+            vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]);
+            row_store(w->dx, at, v, w->lanes, low, full, v_fma(a[v], g, v_fma(b[v], x, c[v])));
+            if (w->dresidual) row_store(w->dresidual, at, v, w->lanes, low, full, g);
         }
 }
 

@@ -8,7 +8,8 @@
 
 typedef __m256 vf;
 typedef __m256 vm;
-enum { VL = 8 };
+typedef __m256i vu;
+enum { VL = 8, UL = 4 };
 
 static inline vf      v_set(float x) { return _mm256_set1_ps(x); }
 static inline vf      v_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -59,5 +60,13 @@ static inline vf v_log_split(vf x, vf *e) {
     *e = _mm256_cvtepi32_ps(_mm256_srai_epi32(bits, 23));
     return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(0x007FFFFF)), low));
 }
+
+static inline vu u_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
+static inline vu u_load(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+static inline void u_store(uint64_t *p, vu v) { _mm256_storeu_si256((__m256i *)(void *)p, v); }
+static inline vu u_xor(vu a, vu b) { return _mm256_xor_si256(a, b); }
+static inline vu u_high(vu a) { return _mm256_srli_epi64(a, 32); }
+static inline vu u_mul(vu a, vu b) { return _mm256_mul_epu32(a, b); }
+static inline vu u_pair(vu a, vu b) { return _mm256_blend_epi32(a, _mm256_slli_epi64(b, 32), 0xAA); }
 
 #endif

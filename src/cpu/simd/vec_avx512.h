@@ -8,7 +8,8 @@
 
 typedef __m512    vf;
 typedef __mmask16 vm;
-enum { VL = 16 };
+typedef __m512i   vu;
+enum { VL = 16, UL = 8 };
 
 static inline vf   v_set(float x) { return _mm512_set1_ps(x); }
 static inline vf   v_load(const float *p) { return _mm512_loadu_ps(p); }
@@ -54,5 +55,13 @@ static inline vf v_log_split(vf x, vf *e) {
     *e = _mm512_cvtepi32_ps(_mm512_srai_epi32(bits, 23));
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_and_si512(bits, _mm512_set1_epi32(0x007FFFFF)), low));
 }
+
+static inline vu u_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
+static inline vu u_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+static inline void u_store(uint64_t *p, vu v) { _mm512_storeu_si512(p, v); }
+static inline vu u_xor(vu a, vu b) { return _mm512_xor_si512(a, b); }
+static inline vu u_high(vu a) { return _mm512_srli_epi64(a, 32); }
+static inline vu u_mul(vu a, vu b) { return _mm512_mul_epu32(a, b); }
+static inline vu u_pair(vu a, vu b) { return _mm512_mask_blend_epi32(0xAAAA, a, _mm512_slli_epi64(b, 32)); }
 
 #endif

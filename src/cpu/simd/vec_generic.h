@@ -8,6 +8,9 @@
  *     v_loadh / v_storeh: bfloat16, rounded to nearest even, not-a-number kept
  *     v_log_split(x, &e): x = m * 2^e with sqrt(1/2) <= m < sqrt(2), for normal x > 0
  *     v_pow2(n) = 2^n for whole -126 <= n <= 127
+ *
+ * and UL unsigned 64-bit lanes (vu) for Philox: u_mul multiplies the lower halves of its lanes to 64 bits, u_high moves
+ * the upper half down, u_pair(a, b) is the lower half of a below the lower half of b.
  */
 #ifndef ATH_CPU_SIMD_VEC_GENERIC_H
 #define ATH_CPU_SIMD_VEC_GENERIC_H
@@ -20,7 +23,8 @@
 
 typedef float   vf __attribute__((vector_size(16)));
 typedef int32_t vm __attribute__((vector_size(16)));
-enum { VL = 4 };
+typedef uint64_t vu __attribute__((vector_size(16)));
+enum { VL = 4, UL = 2 };
 
 static inline vf v_set(float x) { return (vf){x, x, x, x}; }
 static inline vf v_load(const float *p) {
@@ -73,5 +77,15 @@ static inline vf v_log_split(vf x, vf *e) {
     *e = (vf){(float)k[0], (float)k[1], (float)k[2], (float)k[3]};
     return (vf)((bits & 0x007FFFFF) + 0x3F3504F3);
 }
+
+static inline vu u_set(uint64_t x) { return (vu){x, x}; }
+static inline vu u_load(const uint64_t *p) { return (vu){p[0], p[1]}; }
+static inline void u_store(uint64_t *p, vu v) { p[0] = v[0], p[1] = v[1]; }
+static inline vu u_xor(vu a, vu b) { return a ^ b; }
+static inline vu u_high(vu a) { return a >> 32; }
+static inline vu u_mul(vu a, vu b) {
+    return (vu){(uint64_t)(uint32_t)a[0] * (uint32_t)b[0], (uint64_t)(uint32_t)a[1] * (uint32_t)b[1]};
+}
+static inline vu u_pair(vu a, vu b) { return (a & 0xFFFFFFFFu) | b << 32; }
 
 #endif
