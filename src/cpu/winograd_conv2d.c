@@ -1,0 +1,345 @@
+/* conv2d and conv2d_dgrad by Winograd's F(4x4, 3x3) (see simd/winograd.h).
+ *
+ *     y  = act(conv(x, w) + bias + residual)
+ *     dx = conv(dy, w'), w'[c,k,r,s] = w[k,c,2-r,2-s], with 2 - padding
+ *
+ * Three steps: transform tiles of the source, 36 matrix products with the transformed filters, transform back. Two
+ * orders of them, by where the bulk of the data is:
+ *
+ *     by tiles      (few channels) all filters are transformed first. Then each thread takes a block of tiles at a time
+ *                   through all three steps, with transformed tiles in its second-level cache; the filters stream by.
+ *     by channels   (many channels, whose filters would fill the cache) the tiles of a chunk are transformed first. Then
+ *                   each thread takes a group of result channels at a time: it transforms their filters, multiplies and
+ *                   transforms back; the tiles stream by.
+ *
+ * Nothing is summed across tasks, so results do not depend on the number of threads. Filters are transformed anew in each
+ * run: they change in every step of training, and it costs few per cent.
+ */
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "cpu/simd/kernels.h"
+#include "cpu/winograd_common.h"
+
+#include <stddef.h>
+
+enum {
+    MOST_TILES = 32, /* whose places a task lists at a time */
+    MOST_LANES = 16,
+};
+
+struct conv {
+    const struct ath__winograd_kernels *kernels;
+    struct ath__winograd_shape          shape;
+    bool                                turned;      /* data gradient */
+    bool                                by_channels; /* else by tiles */
+    int64_t                             act;
+    int64_t                             from_blocks, to_blocks;
+    int64_t                             tiles;  /* in all                                       */
+    int64_t                             chunk;  /* tiles in hand: of a thread, or of all        */
+    int64_t                             group;  /* blocks of result channels multiplied at a time */
+    int64_t                             slots;  /* pieces of scratch, each one thread's         */
+    int64_t                             source_frequency, result_frequency, filter_frequency;
+    int64_t                             shared_floats, slot_floats;
+};
+
+struct conv_run {
+    const struct conv *conv;
+    const float       *from, *w, *bias, *residual;
+    float             *to, *shared, *slots;
+    int64_t            first, count; /* the chunk's tiles */
+};
+
+/* ---- preparation ------------------------------------------------------------------------------------------------ */
+
+static int64_t min_i64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+enum {
+    MANY_CHANNELS = 256,  /* from here on by channels */
+    TILES_PER_BLOCK = 24, /* by tiles: 36 * 24 * 128 floats are 432 KiB */
+    TILES_PER_CHUNK = 252,
+    GROUP_LANES = 64, /* result channels in a group */
+};
+
+/* Sizes were measured; they have wide optima. Fewer channels to a group where threads would otherwise have none. */
+static void set_order(struct conv *conv) {
+    int64_t panel = conv->kernels->panel;
+    conv->by_channels = conv->shape.from_channels >= MANY_CHANNELS;
+    conv->chunk = min_i64(conv->by_channels ? TILES_PER_CHUNK : TILES_PER_BLOCK, conv->tiles);
+    conv->group = GROUP_LANES / conv->kernels->lanes;
+    while (conv->by_channels && conv->group > panel && conv->to_blocks / conv->group < conv->slots) conv->group -= panel;
+    conv->group = min_i64(conv->group, conv->to_blocks);
+}
+
+static void set_areas(struct conv *conv) {
+    int64_t lanes = conv->kernels->lanes, all = ATH_WINOGRAD_FREQUENCIES;
+    int64_t filters = (conv->by_channels ? conv->group : conv->to_blocks) * lanes;
+    conv->source_frequency = ath__winograd_frequency(conv->chunk * conv->shape.from_channels);
+    conv->result_frequency = ath__winograd_frequency(conv->chunk * conv->group * lanes);
+    conv->filter_frequency = ath__winograd_frequency(filters * conv->shape.from_channels);
+    if (conv->by_channels) {
+        conv->shared_floats = all * conv->source_frequency;
+        conv->slot_floats = all * (conv->filter_frequency + conv->result_frequency);
+    } else {
+        conv->shared_floats = all * conv->filter_frequency;
+        conv->slot_floats = all * (conv->source_frequency + conv->result_frequency);
+    }
+}
+
+static ath_status prepare(const struct ath__problem *problem, bool turned, void **state, ath_error *err) {
+    const ath_conv2d_attrs *attrs = problem->attrs;
+    struct conv            *conv = ATH_NEW(struct conv);
+    *state = conv;
+    if (conv == NULL) return ath__fail_memory(err, problem->op);
+    const ath_shape *in = &problem->in[0].shape, *out = &problem->out[0].shape;
+    conv->kernels = ath__winograd_kernels();
+    conv->shape = ath__winograd_shape_of(attrs, turned ? out : in, turned ? in : out, turned);
+    conv->turned = turned;
+    conv->act = turned ? ATH_ACT_NONE : attrs->act;
+    conv->from_blocks = conv->shape.from_channels / conv->kernels->lanes;
+    conv->to_blocks = conv->shape.to_channels / conv->kernels->lanes;
+    conv->tiles = ath__winograd_tile_count(&conv->shape);
+    conv->slots = ath__threads();
+    set_order(conv);
+    set_areas(conv);
+    return ATH_OK;
+}
+
+static size_t scratch(const struct ath__problem *problem, const void *state) {
+    const struct conv *conv = state;
+    (void)problem;
+    return (size_t)(conv->shared_floats + conv->slots * conv->slot_floats) * sizeof(float);
+}
+
+/* ---- the three steps ------------------------------------------------------------------------------------------------ */
+
+/* Transforms the filters from one block of source channels to result blocks first .. first + count-1, a panel. */
+static void transform_filters(const struct conv_run *run, int64_t source, int64_t first, int64_t count, float *to) {
+    const struct conv         *conv = run->conv;
+    const struct ath__kernels *plain = ath__kernels();
+    int64_t                    lanes = conv->kernels->lanes, cells = ATH_WINOGRAD_CELLS;
+    int64_t                    froms = conv->shape.from_channels, tos = conv->shape.to_channels;
+    float                      turned[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t result = (first + i) * lanes;
+        if (!conv->turned)
+            plain->transpose(run->w + (result * froms + source * lanes) * cells, froms * cells, turned, lanes, lanes,
+                             lanes * cells);
+        for (int64_t j = 0; conv->turned && j < lanes; j++)
+            plain->transpose(run->w + ((source * lanes + j) * tos + result) * cells, cells, turned + j * cells * lanes,
+                             lanes, lanes, cells);
+        conv->kernels->filters(turned, lanes, conv->turned, to + (source * lanes * count + i) * lanes,
+                               conv->filter_frequency, count * lanes);
+    }
+}
+
+/* Transforms tiles first .. first + count-1 of a range of channel blocks; they are tiles at .. of the transformed. */
+static void transform_source(const struct conv_run *run, int64_t first, int64_t count, int64_t channel,
+                             int64_t channels, int64_t capacity, float *to) {
+    const struct conv          *conv = run->conv;
+    int64_t                     lanes = conv->kernels->lanes, plane = conv->shape.from_size[0] * conv->shape.from_size[1];
+    struct ath__winograd_tile   tiles[MOST_TILES];
+    struct ath__winograd_gather gather = {.from = run->from + channel * plane * lanes,
+                                          .tiles = tiles,
+                                          .channel_blocks = channels,
+                                          .from_channel = plane * lanes,
+                                          .from_row = conv->shape.from_size[1] * lanes,
+                                          .to_frequency = conv->source_frequency,
+                                          .to_channel = capacity * lanes};
+    for (int64_t i = 0; i < count; i += MOST_TILES) {
+        gather.count = min_i64(MOST_TILES, count - i);
+        gather.to = to + (channel * capacity + i) * lanes;
+        ath__winograd_source_tiles(&conv->shape, first + i, gather.count, tiles);
+        conv->kernels->gather_source(&gather);
+    }
+}
+
+/* Transforms a group's products back and writes them. */
+static void transform_result(const struct conv_run *run, int64_t first, int64_t count, int64_t block, int64_t blocks,
+                             const float *from) {
+    const struct conv           *conv = run->conv;
+    int64_t                      lanes = conv->kernels->lanes, plane = conv->shape.to_size[0] * conv->shape.to_size[1];
+    int64_t                      offset = block * plane * lanes;
+    struct ath__winograd_tile    tiles[MOST_TILES];
+    struct ath__winograd_scatter scatter = {.tiles = tiles,
+                                            .to = run->to + offset,
+                                            .bias = run->bias != NULL ? run->bias + block * lanes : NULL,
+                                            .residual = run->residual != NULL ? run->residual + offset : NULL,
+                                            .channel_blocks = blocks,
+                                            .from_frequency = conv->result_frequency,
+                                            .from_channel = count * lanes,
+                                            .to_channel = plane * lanes,
+                                            .to_row = conv->shape.to_size[1] * lanes,
+                                            .relu = conv->act == ATH_ACT_RELU};
+    if (conv->act != ATH_ACT_NONE && conv->act != ATH_ACT_RELU) scatter.act = ath__kernels()->act[conv->act];
+    for (int64_t i = 0; i < count; i += MOST_TILES) {
+        scatter.count = min_i64(MOST_TILES, count - i);
+        scatter.from = from + i * lanes;
+        ath__winograd_result_tiles(&conv->shape, first + i, scatter.count, tiles);
+        conv->kernels->scatter(&scatter);
+    }
+}
+
+/* The products and results of one group of result blocks. */
+static void multiply_group(const struct conv_run *run, int64_t first, int64_t count, int64_t block, int64_t blocks,
+                           const float *source, const float *filters, float *products) {
+    const struct conv           *conv = run->conv;
+    int64_t                      lanes = conv->kernels->lanes;
+    struct ath__winograd_product product = {.tiles = count,
+                                            .channels = conv->shape.from_channels,
+                                            .to_blocks = blocks,
+                                            .from_channel = count * lanes,
+                                            .to_channel = count * lanes};
+    for (int64_t f = 0; f < ATH_WINOGRAD_FREQUENCIES; f++) {
+        product.from = source + f * conv->source_frequency;
+        product.weights = filters + f * conv->filter_frequency;
+        product.to = products + f * conv->result_frequency;
+        conv->kernels->product(&product);
+    }
+    transform_result(run, first, count, block, blocks, products);
+}
+
+/* ---- by tiles --------------------------------------------------------------------------------------------------- */
+
+/* One panel of result channels from one block of source channels. */
+static void filters_task(int64_t task, void *context) {
+    const struct conv_run *run = context;
+    const struct conv     *conv = run->conv;
+    int64_t                panel = task / conv->from_blocks, source = task % conv->from_blocks;
+    int64_t                first = panel * conv->kernels->panel;
+    int64_t                count = min_i64(conv->kernels->panel, conv->to_blocks - first);
+    transform_filters(run, source, first, count, run->shared + first * conv->kernels->lanes * conv->shape.from_channels);
+}
+
+static void tiles_slot(int64_t slot, void *context) {
+    const struct conv_run *run = context;
+    const struct conv     *conv = run->conv;
+    int64_t                lanes = conv->kernels->lanes, blocks = (conv->tiles + conv->chunk - 1) / conv->chunk;
+    float                 *source = run->slots + slot * conv->slot_floats;
+    float                 *products = source + ATH_WINOGRAD_FREQUENCIES * conv->source_frequency;
+    for (int64_t i = slot * blocks / conv->slots; i < (slot + 1) * blocks / conv->slots; i++) {
+        int64_t first = i * conv->chunk, count = min_i64(conv->chunk, conv->tiles - first);
+        transform_source(run, first, count, 0, conv->from_blocks, count, source);
+        for (int64_t block = 0; block < conv->to_blocks; block += conv->group)
+            multiply_group(run, first, count, block, min_i64(conv->group, conv->to_blocks - block), source,
+                           run->shared + block * lanes * conv->shape.from_channels, products);
+    }
+}
+
+static void run_by_tiles(struct conv_run *run) {
+    const struct conv *conv = run->conv;
+    int64_t            panels = (conv->to_blocks + conv->kernels->panel - 1) / conv->kernels->panel;
+    ath__parallel(panels * conv->from_blocks, filters_task, run);
+    ath__parallel(conv->slots, tiles_slot, run);
+}
+
+/* ---- by channels ------------------------------------------------------------------------------------------------ */
+
+enum { SOURCE_BLOCKS = 8 }; /* of channels in one task of the first step */
+
+static int64_t source_ranges(const struct conv *conv) {
+    return (conv->from_blocks + SOURCE_BLOCKS - 1) / SOURCE_BLOCKS;
+}
+
+static void source_task(int64_t task, void *context) {
+    const struct conv_run *run = context;
+    const struct conv     *conv = run->conv;
+    int64_t                ranges = source_ranges(conv), lanes = conv->kernels->lanes;
+    int64_t                channel = task % ranges * SOURCE_BLOCKS, tile = task / ranges * MOST_TILES;
+    transform_source(run, run->first + tile, min_i64(MOST_TILES, run->count - tile), channel,
+                     min_i64(SOURCE_BLOCKS, conv->from_blocks - channel), run->count, run->shared + tile * lanes);
+}
+
+static void channels_slot(int64_t slot, void *context) {
+    const struct conv_run *run = context;
+    const struct conv     *conv = run->conv;
+    int64_t                groups = (conv->to_blocks + conv->group - 1) / conv->group, lanes = conv->kernels->lanes;
+    float                 *filters = run->slots + slot * conv->slot_floats;
+    float                 *products = filters + ATH_WINOGRAD_FREQUENCIES * conv->filter_frequency;
+    for (int64_t i = slot * groups / conv->slots; i < (slot + 1) * groups / conv->slots; i++) {
+        int64_t first = i * conv->group, blocks = min_i64(conv->group, conv->to_blocks - first);
+        for (int64_t block = 0; block < blocks; block += conv->kernels->panel)
+            for (int64_t source = 0; source < conv->from_blocks; source++)
+                transform_filters(run, source, first + block, min_i64(conv->kernels->panel, blocks - block),
+                                  filters + block * lanes * conv->shape.from_channels);
+        multiply_group(run, run->first, run->count, first, blocks, run->shared, filters, products);
+    }
+}
+
+static void run_by_channels(struct conv_run *run) {
+    const struct conv *conv = run->conv;
+    int64_t            chunks = (conv->tiles + conv->chunk - 1) / conv->chunk;
+    for (int64_t i = 0; i < chunks; i++) {
+        run->first = i * conv->chunk;
+        run->count = min_i64(conv->chunk, conv->tiles - run->first);
+        ath__parallel((run->count + MOST_TILES - 1) / MOST_TILES * source_ranges(conv), source_task, run);
+        ath__parallel(conv->slots, channels_slot, run);
+    }
+}
+
+static ath_status run_all(const struct ath__exec *exec, void *state) {
+    const struct conv         *conv = state;
+    const struct ath__problem *problem = exec->problem;
+    struct conv_run            run = {.conv = conv,
+                                      .from = exec->in[0],
+                                      .w = exec->in[1],
+                                      .bias = problem->ins > 2 && problem->in[2].present ? exec->in[2] : NULL,
+                                      .residual = problem->ins > 3 && problem->in[3].present ? exec->in[3] : NULL,
+                                      .to = exec->out[0],
+                                      .shared = exec->scratch};
+    run.slots = run.shared + conv->shared_floats;
+    if (conv->by_channels)
+        run_by_channels(&run);
+    else
+        run_by_tiles(&run);
+    return ATH_OK;
+}
+
+/* ---- the rows --------------------------------------------------------------------------------------------------- */
+
+static ath_status prepare_forward(const struct ath__problem *problem, void **state, ath_error *err) {
+    return prepare(problem, false, state, err);
+}
+
+static ath_status prepare_backward(const struct ath__problem *problem, void **state, ath_error *err) {
+    return prepare(problem, true, state, err);
+}
+
+static const char *refuse_forward(const struct ath__problem *problem) {
+    const struct ath__desc *y = &problem->out[0];
+    const char             *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y);
+    if (reason != NULL) return reason;
+    if (problem->ins > 2 && problem->in[2].present && problem->in[2].dtype != ATH_F32) return "the bias is not f32";
+    if (problem->ins > 3 && problem->in[3].present &&
+        (problem->in[3].dtype != ATH_F32 ||
+         !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
+        return "the residual must have the type and layout of the output";
+    return NULL;
+}
+
+static const char *refuse_backward(const struct ath__problem *problem) {
+    return ath__winograd_refuse(problem->attrs, &problem->out[0], &problem->in[1], &problem->in[0]);
+}
+
+const struct ath__impl ath__impl_winograd_conv2d = {
+    .op = "conv2d",
+    .name = "winograd",
+    .refuse = refuse_forward,
+    .prepare = prepare_forward,
+    .release = ath__free,
+    .scratch = scratch,
+    .run = run_all,
+    .in_place = UINT64_C(1) << 3, /* the residual */
+};
+
+const struct ath__impl ath__impl_winograd_conv2d_dgrad = {
+    .op = "conv2d_dgrad",
+    .name = "winograd",
+    .refuse = refuse_backward,
+    .prepare = prepare_backward,
+    .release = ath__free,
+    .scratch = scratch,
+    .run = run_all,
+};
