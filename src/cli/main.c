@@ -4,6 +4,7 @@
  */
 #include "cli/console.h"
 #include "cli/verb.h"
+#include "cli/wait_policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,5 +149,6 @@ int main(int argc, char **argv) {
         help_print(verb);
         return 0;
     }
+    if (verb->computes) wait_policy_apply(argv);
     return run(verb, argc - 2, argv + 2);
 }

@@ -4,6 +4,8 @@
 
 #include "athanor/athanor.h"
 
+#include <stdbool.h>
+
 /* What the command line said. */
 struct invocation {
     ath_config  *config;
@@ -19,6 +21,7 @@ struct verb {
     const char *summary;  /* one line */
     const char *examples; /* lines of help, examples first */
     const char *keys;     /* keys of the table that matter here, separated by blanks; NULL = none */
+    bool        computes; /* runs networks: threads matter, start-up does not */
     ath_status (*run)(const struct invocation *invocation, ath_error *err);
 };
 

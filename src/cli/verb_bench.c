@@ -31,5 +31,6 @@ const struct verb verb_bench = {
     .examples = "  athanor bench model=lenet5 batch=256\n"
                 "  athanor bench model=resnet18-cifar batch=128 mode=infer steps=20 --json\n",
     .keys = "model input classes batch micro_batch mode steps precision threads layout implementation reparam",
+    .computes = true,
     .run = run,
 };

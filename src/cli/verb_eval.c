@@ -50,5 +50,6 @@ const struct verb verb_eval = {
                 "  athanor eval run=runs/lenet split=test --json\n"
                 "  athanor eval weights=model.safetensors data=mnist\n",
     .keys = "run weights weights.partial model data split batch resize normalize threads precision",
+    .computes = true,
     .run = run,
 };

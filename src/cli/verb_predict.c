@@ -93,5 +93,6 @@ const struct verb verb_predict = {
                 "  athanor predict data=mnist split=test:0-99 --json\n"
                 "  ls *.pgm | athanor predict weights=model.safetensors -\n",
     .keys = "run weights model data split top batch threads precision",
+    .computes = true,
     .run = run,
 };

@@ -58,5 +58,6 @@ const struct verb verb_profile = {
                 "  athanor profile model=lenet5 batch=256 mode=infer --json\n"
                 "  athanor profile model=alexnet batch=32 --stage=refusals   also why faster implementations refused\n",
     .keys = "model input classes batch mode steps precision threads layout implementation reparam",
+    .computes = true,
     .run = run,
 };

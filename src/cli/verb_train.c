@@ -39,5 +39,6 @@ const struct verb verb_train = {
             "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
             "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
             "checkpoint.seconds layout implementation loader.threads",
+    .computes = true,
     .run = run,
 };
