@@ -16,6 +16,7 @@
 #include <string.h>
 
 enum { MAX_LAYERS = 256 };
+#define STUCK 0.02 /* a loss this close to that of guessing, as a share of it, has not moved */
 
 struct layer {
     char    name[64];
@@ -97,20 +98,25 @@ static int only_class(const struct ath__metrics *metrics) {
 }
 
 static void say(const ath_epoch *epoch, int classes, int one, const struct layer *worst, const ath_hooks *hooks) {
-    char about[160] = "";
+    char   about[160] = "", stands[96];
+    double chance = log(classes);
     if (one >= 0) snprintf(about, sizeof about, ", and every validation image is given class %d", one);
+    if (fabs(epoch->train_loss - chance) < STUCK * chance)
+        snprintf(stands, sizeof stands, "stands at ln %d = %.3f (%.3f)", classes, chance, epoch->train_loss);
+    else
+        snprintf(stands, sizeof stands, "is %.4g (guessing gives ln %d = %.3f)", epoch->train_loss, classes, chance);
     if (worst)
         ath__remark(hooks, "NO-LEARN", true,
-                    "the training loss stands at ln %d = %.3f (%.3f)%s: nothing is being learnt. %lld of %lld units of %s are "
+                    "the training loss %s%s: nothing is being learnt. %lld of %lld units of %s are "
                     "dead (zero for every image), and no step can revive them: the rate was too high for this activation. "
                     "Start again with lr=%g, or with another init",
-                    classes, log(classes), epoch->train_loss, about, (long long)worst->dead, (long long)worst->units,
+                    stands, about, (long long)worst->dead, (long long)worst->units,
                     *worst->name ? worst->name : "the first layer", epoch->lr / 6.0);
     else
         ath__remark(hooks, "NO-LEARN", epoch->epoch > 2,
-                    "the training loss stands at ln %d = %.3f (%.3f)%s: nothing is learnt yet. Saturating activations need some "
+                    "the training loss %s%s: nothing is learnt yet. Saturating activations need some "
                     "epochs to leave this plateau; if it lasts, raise or lower lr tenfold, or use batch normalisation",
-                    classes, log(classes), epoch->train_loss, about);
+                    stands, about);
 }
 
 ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader *loader,
@@ -120,7 +126,7 @@ ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader 
     int              classes = validation->classes;
     int64_t          number = position->epoch_count;
     int              one = validation->confusion && validation->images > 0 ? only_class(validation) : -1;
-    bool stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < 0.02 * log(classes);
+    bool stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < STUCK * log(classes);
     bool due = (number & (number - 1)) == 0; /* after 1, 2, 4, 8 ... epochs, not at every one */
     if (!due || (!stuck && one < 0)) return ATH_OK;
     struct layer     *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);

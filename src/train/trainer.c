@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "nn/init.h"
 #include "optim/schedule.h"
 #include "train/checkpoint.h"
 #include "train/diagnose.h"
@@ -111,8 +112,10 @@ static ath_status copy_class_names(struct trainer *t, ath_error *err) {
 
 static ath_status set_up(struct trainer *t, ath_error *err) {
     ath_config *config = t->config;
+    enum ath__init_policy policy;
     ath__setup_threads(config);
     ATH_TRY(read_schedule(t, err));
+    ATH_TRY(ath__init_policy_find(ath__config_text(config, "init"), &policy, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &t->train_set, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
@@ -194,15 +197,27 @@ static ath_status checkpoint_within_epoch(struct trainer *t, ath_error *err) {
     return status;
 }
 
-static ath_status diverged(struct trainer *t, double lr, ath_error *err) {
-    ath__fail(err, ATH_DIVERGED, NULL,
-              "the loss became infinite or not a number at step %lld (epoch %lld, lr %g). The weights of the last good epoch "
-              "are kept in %s/weights; try lr=%g or a warm-up (warmup=1ep)",
-              (long long)t->position.step + 1, (long long)t->position.epoch + 1, lr, t->folder.path, lr / 10.0);
+/* The step behind which it showed is position.step; nothing is saved any more. */
+static ath_status diverged(struct trainer *t, const char *what, double lr, ath_error *err) {
+    char kept[ATH_PATH_MAX + 80] = "No epoch was finished before";
+    if (t->position.epoch_count > 0)
+        snprintf(kept, sizeof kept, "The weights of the last good epoch are kept in %s/weights", t->folder.path);
+    ath__fail(err, ATH_DIVERGED, NULL, "%s became infinite or not a number at step %lld (epoch %lld, lr %g). %s; try lr=%g or "
+              "a warm-up (warmup=1ep)",
+              what, (long long)t->position.step, (long long)t->position.epoch + 1, lr, kept, lr / 10.0);
     char fields[128];
     snprintf(fields, sizeof fields, "\"step\":%lld,\"lr\":%.9g", (long long)t->position.step, lr);
     log_event(t, "diverged", fields, NULL);
     return ATH_DIVERGED;
+}
+
+/* A step with a finite loss can still throw the parameters out of range, which the next loss would show: too late for a
+ * checkpoint in between. */
+static bool parameters_finite(const struct trainer *t) {
+    const struct ath__store *store = t->network->store;
+    float                    sum = 0.0f;
+    for (size_t i = 0; i < store->params_count; i++) sum += store->params[i] * 0.0f;
+    return sum == 0.0f;
 }
 
 static ath_status train_batches(struct trainer *t, ath_error *err) {
@@ -216,14 +231,16 @@ static ath_status train_batches(struct trainer *t, ath_error *err) {
         struct ath__samples samples = {batch.images, batch.labels, batch.count};
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
-        if (status == ATH_DIVERGED) return diverged(t, lr, err);
-        ATH_TRY(status);
+        if (status != ATH_OK && status != ATH_DIVERGED) return status;
         t->position.step++;
         t->position.batch++;
+        if (status == ATH_DIVERGED) return diverged(t, "the loss", lr, err);
         report_progress(t, ATH_ACTIVITY_TRAIN, t->position.batch, t->steps_per_epoch);
-        if (stop_wanted(t)) return save_and_stop(t, err);
-        if (ath__seconds() - t->last_checkpoint > every && t->position.batch < t->steps_per_epoch)
-            ATH_TRY(checkpoint_within_epoch(t, err));
+        bool stop = stop_wanted(t);
+        bool due = ath__seconds() - t->last_checkpoint > every && t->position.batch < t->steps_per_epoch;
+        if ((stop || due) && !parameters_finite(t)) return diverged(t, "a weight", lr, err);
+        if (stop) return save_and_stop(t, err);
+        if (due) ATH_TRY(checkpoint_within_epoch(t, err));
     }
 }
 
@@ -240,7 +257,10 @@ static ath_status finish_epoch(struct trainer *t, ath_error *err) {
     double                wait = ath__loader_wait_seconds(t->train_loader) - t->epoch_wait;
     double                rate = (double)(t->epoch_metrics.images - p->images) / (ath__seconds() - t->epoch_start);
     report_progress(t, ATH_ACTIVITY_EVAL, 0, 0);
+    if (!parameters_finite(t)) return diverged(t, "a weight", rate_at(t, p->step - 1), err);
     ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
+    if (!isfinite(ath__metrics_loss(&t->val_metrics)))
+        return diverged(t, "the validation loss", rate_at(t, p->step - 1), err);
     ath_epoch row = {.epoch = p->epoch + 1,
                      .lr = rate_at(t, p->step - 1),
                      .train_loss = ath__metrics_loss(&t->epoch_metrics),
