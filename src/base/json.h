@@ -14,7 +14,8 @@ char *ath__json_text(const json_t *value, size_t flags);
 /* Sets a number; null where it is infinite or not a number, which JSON cannot say. */
 void ath__json_set_real(json_t *object, const char *key, double value);
 
-/* A number that survives the way there and back, whatever it is: the words "nan", "inf", "-inf" stand for what JSON cannot say. */
+/* A number that survives the way there and back, whatever it is: the words "nan", "inf", "-inf" stand for what JSON
+ * cannot say. */
 json_t *ath__json_real(double value);
 double  ath__json_real_value(const json_t *value); /* 0 for anything else */
 

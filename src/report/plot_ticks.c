@@ -61,7 +61,7 @@ void ath__axis_log(struct ath__axis *axis, double min, double max, int wanted) {
      * labels. */
     int first = (int)ceil(log10(axis->low)), last = (int)floor(log10(axis->high));
     int pieces = 3.0 * log10(axis->high / axis->low) <= (double)wanted + 2.0 ? 3 : 1;
-    int every = (last - first) / wanted + 1;
+    int every = last > first ? (last - first) / wanted + 1 : 1;
     if (pieces > 1) first--;
     for (int k = first; k <= last; k += every) {
         for (int p = 0; p < pieces; p++) {
