@@ -34,8 +34,8 @@ int main(int argc, char **argv) {
     ath_train_result trained;
     if (status == ATH_OK) status = ath_train(config, &hooks, &trained, &err);
     if (status == ATH_OK) {
-        printf("%lld parameters, best top-1 %.2f%% in epoch %lld, %.1f s\n", (long long)trained.params, trained.top1_best,
-               (long long)trained.epoch_best, trained.seconds);
+        printf("%lld parameters, best top-1 %.2f%% in epoch %lld, %.1f s\n", (long long)trained.params,
+               trained.top1_best, (long long)trained.epoch_best, trained.seconds);
         status = ath_config_set(config, "run", trained.run, ATH_ORIGIN_COMMAND_LINE, &err);
     }
     ath_eval_result score;

@@ -1,7 +1,7 @@
 /* Configurations: the key=value settings of a run, with where each value came from.
  *
- * Keys are those of the command line and of YAML recipes (README, "Keys"): model, model.KEY, data, data.KEY, epochs, batch,
- * lr ... Precedence: command line > recipe > default, whatever the order of the calls.
+ * Keys are those of the command line and of YAML recipes (README, "Keys"): model, model.KEY, data, data.KEY, epochs,
+ * batch, lr ... Precedence: command line > recipe > default, whatever the order of the calls.
  */
 #ifndef ATHANOR_CONFIGURATION_H
 #define ATHANOR_CONFIGURATION_H
@@ -27,13 +27,15 @@ ATH_API ath_status ath_config_set(ath_config *config, const char *key, const cha
                                   ath_error *err);
 
 /* Reads a recipe: a YAML file by path, or by name ("mnist/lenet5") from the recipe folders: ./recipes,
- * $ATHANOR_RECIPES, the installation's share/athanor/recipes. A recipe may start from another one with `recipe: NAME`. */
+ * $ATHANOR_RECIPES, the installation's share/athanor/recipes. A recipe may start from another one with `recipe: NAME`.
+ */
 ATH_API ath_status ath_config_load(ath_config *config, const char *name_or_path, ath_error *err);
 
 /* The value as text ("" if unset), or NULL for an unknown key. Valid until the configuration changes. */
 ATH_API const char *ath_config_get(const ath_config *config, const char *key);
 
-/* Item i in the order of the key table (model.* and data.* keys that were set follow their parents); false past the end. */
+/* Item i in the order of the key table (model.* and data.* keys that were set follow their parents); false past the
+ * end. */
 typedef struct ath_config_item {
     const char *key, *value, *summary;
     ath_origin  origin;

@@ -41,7 +41,7 @@ typedef struct ath_option_pair {
  * and how to get it). The data set is the caller's to close. */
 ATH_API ath_status ath_dataset_open(const char *name, ath_split split, const ath_option_pair *options, int option_count,
                                     ath_dataset **dataset, ath_error *err);
-ATH_API void             ath_dataset_close(ath_dataset *dataset);
+ATH_API void       ath_dataset_close(ath_dataset *dataset);
 ATH_API ath_dataset_info ath_dataset_describe(const ath_dataset *dataset);
 
 /* Copies image `index` as u8 (channels, height, width) and its label; either may be NULL. Thread-safe. */

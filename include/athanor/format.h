@@ -1,8 +1,8 @@
 /* Model files.
  *
- * A model file is one .safetensors: parameters and states by name, and metadata that says which model it is (name, options,
- * input, weight transform), how images become input, the class names, and the program's version. It can be copied anywhere
- * and used alone.
+ * A model file is one .safetensors: parameters and states by name, and metadata that says which model it is (name,
+ * options, input, weight transform), how images become input, the class names, and the program's version. It can be
+ * copied anywhere and used alone.
  */
 #ifndef ATHANOR_FORMAT_H
 #define ATHANOR_FORMAT_H
@@ -33,15 +33,15 @@ typedef struct ath_tensor_file {
     void             *owner; /* private */
 } ath_tensor_file;
 
-/* Reads a .safetensors file (mapped, not copied). ATH_DATA for anything that the format does not allow: sizes are checked
- * before use, holes and overlaps refused. */
+/* Reads a .safetensors file (mapped, not copied). ATH_DATA for anything that the format does not allow: sizes are
+ * checked before use, holes and overlaps refused. */
 ATH_API ath_status ath_safetensors_load(const char *path, ath_tensor_file *file, ath_error *err);
 ATH_API void       ath_tensor_file_free(ath_tensor_file *file);
 
-/* Writes one whole: temporary, fsync, rename. Tensors are sorted as the format's own writer does (wider types first, then by
- * name). */
+/* Writes one whole: temporary, fsync, rename. Tensors are sorted as the format's own writer does (wider types first,
+ * then by name). */
 ATH_API ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensors, int tensor_count,
-                                const ath_metadata *metadata, int metadata_count, ath_error *err);
+                                        const ath_metadata *metadata, int metadata_count, ath_error *err);
 
 /* The metadata value; NULL if there is none. */
 ATH_API const char *ath_tensor_file_metadata(const ath_tensor_file *file, const char *key);

@@ -57,9 +57,9 @@ ATH_API void ath_scope_pop(ath_graph *graph);
 /* Leaves. Names are relative to the current scope and unique in the graph. */
 ATH_API ath_value ath_input(ath_graph *graph, const char *name, ath_dtype dtype, ath_shape shape);      /* per batch */
 ATH_API ath_value ath_step_input(ath_graph *graph, const char *name, ath_dtype dtype, ath_shape shape); /* per step  */
-ATH_API ath_value ath_param(ath_graph *graph, const char *name, ath_shape shape, ath_init init);  /* trained, f32 */
-ATH_API ath_value ath_state(ath_graph *graph, const char *name, ath_shape shape, ath_init init);  /* kept, f32    */
-ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor);     /* copies       */
+ATH_API ath_value ath_param(ath_graph *graph, const char *name, ath_shape shape, ath_init init); /* trained, f32 */
+ATH_API ath_value ath_state(ath_graph *graph, const char *name, ath_shape shape, ath_init init); /* kept, f32    */
+ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor);    /* copies       */
 
 /* Names a value (for merges, dumps and outputs), and marks a value as an output to be kept. */
 ATH_API void ath_value_name(ath_graph *graph, ath_value value, const char *name);
@@ -111,7 +111,7 @@ ATH_API ath_value ath_resize(ath_graph *g, ath_value x, ath_resize_mode mode, in
 /* Classification. labels: i32 (N) or soft targets f32 (N,K). */
 ATH_API ath_value ath_softmax(ath_graph *g, ath_value x, bool log);
 ATH_API ath_value ath_cross_entropy(ath_graph *g, ath_value logits, ath_value labels, double smoothing); /* (N) */
-ATH_API ath_value ath_hits(ath_graph *g, ath_value logits, ath_value labels, int k);                     /* (N), 0 or 1 */
+ATH_API ath_value ath_hits(ath_graph *g, ath_value logits, ath_value labels, int k); /* (N), 0 or 1 */
 
 /* rng: i32 (4) = seed low, seed high, step, 0 of this batch. p = probability of dropping. */
 ATH_API ath_value ath_dropout(ath_graph *g, ath_value x, ath_value rng, double p);

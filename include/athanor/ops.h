@@ -56,14 +56,14 @@ typedef enum ath_reduce { ATH_REDUCE_SUM, ATH_REDUCE_MEAN, ATH_REDUCE_MAX } ath_
 typedef enum ath_pool { ATH_POOL_MAX, ATH_POOL_AVG } ath_pool;
 typedef enum ath_resize_mode { ATH_RESIZE_NEAREST, ATH_RESIZE_BILINEAR } ath_resize_mode;
 
-/* Cross-correlation: y[n,k,p,q] = act(sum_{c,r,s} x[n,c,p*stride+r*dilation-pad_top,...] * w[k,c,r,s] + b[k] (+ residual)).
- * Zero fields of a public attribute struct mean the default: stride 1, dilation 1, groups 1. */
+/* Cross-correlation: y[n,k,p,q] = act(sum_{c,r,s} x[n,c,p*stride+r*dilation-pad_top,...] * w[k,c,r,s] + b[k] (+
+ * residual)). Zero fields of a public attribute struct mean the default: stride 1, dilation 1, groups 1. */
 typedef struct ath_conv2d_attrs {
     int64_t stride[2];   /* vertical, horizontal */
     int64_t pad[4];      /* top, left, bottom, right */
     int64_t dilation[2]; /* 1 = dense */
     int64_t groups;
-    int64_t act;     /* ath_act fused behind bias and residual; set by the fusion pass or by the builder */
+    int64_t act;       /* ath_act fused behind bias and residual; set by the fusion pass or by the builder */
     int64_t src[2];    /* gradients: height and width of x (data gradient) */
     int64_t kernel[2]; /* gradients: height and width of w (weight gradient) */
     int64_t with_bias; /* weight gradient: also yields the bias gradient as output 1 */
@@ -88,8 +88,8 @@ typedef struct ath_binary_attrs {
     int64_t kind; /* ath_binary */
 } ath_binary_attrs;
 
-/* Training: statistics over N,H,W of the batch; running = (1 - momentum) * running + momentum * batch, with the unbiased
- * variance, as PyTorch. */
+/* Training: statistics over N,H,W of the batch; running = (1 - momentum) * running + momentum * batch, with the
+ * unbiased variance, as PyTorch. */
 typedef struct ath_batch_norm_attrs {
     double  eps;
     double  momentum;
@@ -105,11 +105,11 @@ typedef struct ath_batch_norm_grad_attrs {
 } ath_batch_norm_grad_attrs;
 
 typedef struct ath_pool2d_attrs {
-    int64_t kind; /* ath_pool */
+    int64_t kind;                         /* ath_pool */
     int64_t kernel[2], stride[2], pad[4]; /* stride 0 = the kernel's size; every padding less than the kernel's size */
-    int64_t count_include_pad; /* average: divide by the full window also at the border */
-    int64_t ceil_mode;         /* round output sizes up */
-    int64_t src[2];            /* gradients: height and width of x */
+    int64_t count_include_pad;            /* average: divide by the full window also at the border */
+    int64_t ceil_mode;                    /* round output sizes up */
+    int64_t src[2];                       /* gradients: height and width of x */
 } ath_pool2d_attrs;
 
 /* Window i covers floor(i*in/out) up to ceil((i+1)*in/out). */

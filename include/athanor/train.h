@@ -1,7 +1,7 @@
 /* Runs: training, evaluation, prediction, measuring, merging; each takes a configuration and does the whole job.
  *
- * Training writes a run folder (docs/run-folder.md). All functions are synchronous; hooks report progress and can ask for an
- * early, clean end. Accuracies are in percent, times in seconds.
+ * Training writes a run folder (docs/run-folder.md). All functions are synchronous; hooks report progress and can ask
+ * for an early, clean end. Accuracies are in percent, times in seconds.
  */
 #ifndef ATHANOR_TRAIN_H
 #define ATHANOR_TRAIN_H
@@ -14,14 +14,19 @@
 extern "C" {
 #endif
 
-typedef enum ath_activity { ATH_ACTIVITY_PREPARE, ATH_ACTIVITY_TRAIN, ATH_ACTIVITY_EVAL, ATH_ACTIVITY_SAVE } ath_activity;
+typedef enum ath_activity {
+    ATH_ACTIVITY_PREPARE,
+    ATH_ACTIVITY_TRAIN,
+    ATH_ACTIVITY_EVAL,
+    ATH_ACTIVITY_SAVE
+} ath_activity;
 
 /* Where a run stands; sent after every batch and every epoch. */
 typedef struct ath_progress {
     ath_activity activity;
-    int64_t      epoch, epochs;   /* epoch counts from 1 */
-    int64_t      batch, batches;  /* of this epoch */
-    double       loss, top1;      /* mean over the epoch so far */
+    int64_t      epoch, epochs;  /* epoch counts from 1 */
+    int64_t      batch, batches; /* of this epoch */
+    double       loss, top1;     /* mean over the epoch so far */
     double       lr;
     double       images_per_second;
     double       data_wait;    /* share of the time spent waiting for data, 0 to 1 */
@@ -64,14 +69,15 @@ typedef struct ath_train_result {
 /* Trains as the configuration says and writes the run folder. ATH_DIVERGED on a non-finite loss (the last good state is
  * kept), ATH_INTERRUPTED when stopped by the hook, ATH_TARGET when require_top1 was set and not reached. The result is
  * filled as far as the run went. */
-ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result, ath_error *err);
+ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result,
+                             ath_error *err);
 
 /* The result as one JSON object: what summary.json and `athanor train --json` hold (docs/run-folder.md). Freed with
  * ath_text_free; NULL when memory runs out. */
 ATH_API char *ath_train_result_json(const ath_train_result *result);
 
-/* Draws the curves of 1 to 16 runs in one figure, one colour each: `paths` are run folders or results.csv files. `png_path` or
- * `svg_path` may be NULL. ATH_DATA for a file that is no results.csv. */
+/* Draws the curves of 1 to 16 runs in one figure, one colour each: `paths` are run folders or results.csv files.
+ * `png_path` or `svg_path` may be NULL. ATH_DATA for a file that is no results.csv. */
 ATH_API ath_status ath_runs_plot(const char *title, const char *const *names, const char *const *paths, int count,
                                  const char *png_path, const char *svg_path, ath_error *err);
 
@@ -106,8 +112,8 @@ typedef struct ath_prediction {
     const char      *problem; /* why the image could not be read; then count is 0 */
 } ath_prediction;
 
-/* Predicts images: each path is an IDX image file (with an optional index range, FILE:FIRST-LAST), a PGM/PPM or PNG image,
- * or data=NAME elements. Calls `each` once per image in order. */
+/* Predicts images: each path is an IDX image file (with an optional index range, FILE:FIRST-LAST), a PGM/PPM or PNG
+ * image, or data=NAME elements. Calls `each` once per image in order. */
 ATH_API ath_status ath_predict(const ath_config *config, const char *const *paths, int path_count,
                                void (*each)(const ath_prediction *prediction, void *context), void *context,
                                ath_error *err);
@@ -128,7 +134,8 @@ typedef struct ath_profile {
 ATH_API ath_status ath_profile_model(const ath_config *config, ath_profile *profile, ath_error *err);
 ATH_API void       ath_profile_free(ath_profile *profile);
 
-/* Times steps on synthetic data: keys model, batch, precision, threads, mode=train|infer, input=CxHxW, classes, steps. */
+/* Times steps on synthetic data: keys model, batch, precision, threads, mode=train|infer, input=CxHxW, classes, steps.
+ */
 typedef struct ath_bench_result {
     char    model[64], mode[8], precision[8];
     int64_t batch;
@@ -145,12 +152,12 @@ ATH_API ath_status ath_graph_show(const ath_config *config, bool train, const ch
                                   void (*write)(const char *stage, const char *text, void *context), void *context,
                                   ath_error *err);
 
-/* Merges the run's re-parameterised model (or weights=) into the plain one and writes it to `path`; the outputs of both on
- * `images` random inputs are compared. */
+/* Merges the run's re-parameterised model (or weights=) into the plain one and writes it to `path`; the outputs of both
+ * on `images` random inputs are compared. */
 typedef struct ath_merge_result {
-    char   from[32]; /* the weight transform that was merged away */
-    double max_difference;
-    int    images;
+    char    from[32]; /* the weight transform that was merged away */
+    double  max_difference;
+    int     images;
     int64_t params_before, params_after;
 } ath_merge_result;
 ATH_API ath_status ath_merge(const ath_config *config, const char *path, ath_merge_result *result, ath_error *err);

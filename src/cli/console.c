@@ -107,8 +107,10 @@ static void duration_text(double seconds, char *text, size_t capacity) {
         return;
     }
     long whole = (long)(seconds + 0.5);
-    if (whole >= 3600) snprintf(text, capacity, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
-    else snprintf(text, capacity, "%ld:%02ld", whole / 60, whole % 60);
+    if (whole >= 3600)
+        snprintf(text, capacity, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(text, capacity, "%ld:%02ld", whole / 60, whole % 60);
 }
 
 static void draw_bar(const ath_progress *p) {
@@ -124,10 +126,11 @@ static void draw_bar(const ath_progress *p) {
     duration_text(p->seconds_left, left, sizeof left);
     const char *stage = p->activity == ATH_ACTIVITY_EVAL ? "validating" : "";
     int         shown = snprintf(line, sizeof line,
-                                 "epoch %" PRId64 "/%" PRId64 "  %s %3.0f%%  loss %.4f  top-1 %.2f%%  lr %.4g  %s img/s  wait %.0f%%  left %s %s",
+                                 "epoch %" PRId64 "/%" PRId64
+                                 "  %s %3.0f%%  loss %.4f  top-1 %.2f%%  lr %.4g  %s img/s  wait %.0f%%  left %s %s",
                                  p->epoch, p->epochs, bar, 100.0 * share, p->loss, p->top1, p->lr,
                                  console_count((int64_t)p->images_per_second, speed), 100.0 * p->data_wait, left, stage);
-    int room = columns() + WIDTH * 2 - 1; /* the bar's characters take three bytes each */
+    int         room = columns() + WIDTH * 2 - 1; /* the bar's characters take three bytes each */
     if (shown > room && room > 0 && room < (int)sizeof line) line[room] = '\0';
     fprintf(stderr, "\r\033[K%s", line);
     fflush(stderr);
@@ -146,15 +149,16 @@ static void on_progress(const ath_progress *progress, void *context) {
 static void on_epoch(const ath_epoch *epoch, void *context) {
     char speed[32];
     (void)context;
-    console_note("epoch %3" PRId64 "  train loss %.4f  top-1 %6.2f%%  |  val loss %.4f  top-1 %s%6.2f%%%s  |  lr %.4g  %.1f s  %s img/s",
+    console_note("epoch %3" PRId64
+                 "  train loss %.4f  top-1 %6.2f%%  |  val loss %.4f  top-1 %s%6.2f%%%s  |  lr %.4g  %.1f s  %s img/s",
                  epoch->epoch, epoch->train_loss, epoch->train_top1, epoch->val_loss, paint("\033[1m"), epoch->val_top1,
                  paint("\033[0m"), epoch->lr, epoch->seconds, console_count((int64_t)epoch->images_per_second, speed));
 }
 
 static void on_remark(const ath_remark *remark, void *context) {
     (void)context;
-    console_note("%s%s%s %s", paint(remark->warning ? "\033[1;33m" : "\033[36m"), remark->warning ? "warning:" : "note:",
-                 paint("\033[0m"), remark->text);
+    console_note("%s%s%s %s", paint(remark->warning ? "\033[1;33m" : "\033[36m"),
+                 remark->warning ? "warning:" : "note:", paint("\033[0m"), remark->text);
 }
 
 static void on_signal(int number) {

@@ -11,7 +11,8 @@ void console_close(void);
 void console_error(const ath_error *err);
 void console_note(const char *format, ...) ATH_PRINTF(1, 2);
 
-/* Hooks that draw the bar on a terminal, and print one line an epoch elsewhere; the first Ctrl-C asks the run to stop. */
+/* Hooks that draw the bar on a terminal, and print one line an epoch elsewhere; the first Ctrl-C asks the run to stop.
+ */
 ath_hooks console_hooks(void);
 
 /* Edit distance of two short words. */

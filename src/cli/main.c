@@ -56,12 +56,18 @@ static ath_status take_option(struct invocation *invocation, const char *word, b
     char name[256];
     snprintf(name, sizeof name, "%s", word + 2);
     char *value = strchr(name, '=');
-    if (strcmp(name, "json") == 0) invocation->json = true;
-    else if (strcmp(name, "quiet") == 0) invocation->quiet = true;
-    else if (strcmp(name, "dot") == 0) invocation->dot = true;
-    else if (strcmp(name, "show-config") == 0) *show = true;
-    else if (strncmp(name, "stage=", 6) == 0) invocation->stage = word + 2 + 6;
-    else if (strncmp(name, "output=", 7) == 0) invocation->output = word + 2 + 7;
+    if (strcmp(name, "json") == 0)
+        invocation->json = true;
+    else if (strcmp(name, "quiet") == 0)
+        invocation->quiet = true;
+    else if (strcmp(name, "dot") == 0)
+        invocation->dot = true;
+    else if (strcmp(name, "show-config") == 0)
+        *show = true;
+    else if (strncmp(name, "stage=", 6) == 0)
+        invocation->stage = word + 2 + 6;
+    else if (strncmp(name, "output=", 7) == 0)
+        invocation->output = word + 2 + 7;
     else if (value) {
         for (char *c = name; c < value; c++)
             if (*c == '-') *c = '_';
@@ -74,7 +80,7 @@ static ath_status take_option(struct invocation *invocation, const char *word, b
 
 static void show_config(const ath_config *config) {
     static const char *const origins[] = {"default", "recipe", "command line"};
-    ath_config_item item;
+    ath_config_item          item;
     for (int i = 0; ath_config_at(config, i, &item); i++)
         printf("%-20s %-24s %s\n", item.key, *item.value ? item.value : "-",
                item.origin == ATH_ORIGIN_DEFAULT ? origins[0] : item.source);
@@ -84,10 +90,14 @@ static ath_status read_words(struct invocation *invocation, int argc, char **arg
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
         ath_status  status = ATH_OK;
-        if (strcmp(word, "-o") == 0 && i + 1 < argc) invocation->output = argv[++i];
-        else if (strncmp(word, "--", 2) == 0 && word[2]) status = take_option(invocation, word, show, err);
-        else if (is_setting(word)) status = set(invocation->config, word, err);
-        else invocation->words[invocation->word_count++] = word;
+        if (strcmp(word, "-o") == 0 && i + 1 < argc)
+            invocation->output = argv[++i];
+        else if (strncmp(word, "--", 2) == 0 && word[2])
+            status = take_option(invocation, word, show, err);
+        else if (is_setting(word))
+            status = set(invocation->config, word, err);
+        else
+            invocation->words[invocation->word_count++] = word;
         if (status != ATH_OK) return status;
     }
     return ATH_OK;
@@ -102,12 +112,15 @@ static int run(const struct verb *verb, int argc, char **argv) {
     ath_error         err = {.code = ATH_OK};
     bool              show = false;
     struct invocation invocation = {.words = calloc((size_t)argc + 1, sizeof(char *))};
-    ath_status        status = invocation.words ? ath_config_create(&invocation.config, &err) : usage(&err, "%s", "out of memory");
+    ath_status        status =
+        invocation.words ? ath_config_create(&invocation.config, &err) : usage(&err, "%s", "out of memory");
     if (status == ATH_OK) status = read_words(&invocation, argc, argv, &show, &err);
     console_open(invocation.quiet);
     if (status == ATH_OK) {
-        if (show) show_config(invocation.config);
-        else status = verb->run(&invocation, &err);
+        if (show)
+            show_config(invocation.config);
+        else
+            status = verb->run(&invocation, &err);
     }
     console_close();
     int code = status == ATH_OK ? 0 : fail(status, &err);
@@ -129,8 +142,10 @@ static int unknown_verb(const char *word) {
         best = distance;
         closest = table[i]->name;
     }
-    if (closest) fprintf(stderr, "athanor: there is no verb '%s'; did you mean '%s'?\n", word, closest);
-    else fprintf(stderr, "athanor: there is no verb '%s'; 'athanor help' lists them\n", word);
+    if (closest)
+        fprintf(stderr, "athanor: there is no verb '%s'; did you mean '%s'?\n", word, closest);
+    else
+        fprintf(stderr, "athanor: there is no verb '%s'; 'athanor help' lists them\n", word);
     return 2;
 }
 

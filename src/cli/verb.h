@@ -12,7 +12,7 @@ struct invocation {
     const char **words; /* arguments that are neither key=value nor --option */
     int          word_count;
     bool         json, quiet, dot;
-    const char  *stage; /* --stage=NAME */
+    const char  *stage;  /* --stage=NAME */
     const char  *output; /* -o FILE, --output=FILE */
 };
 

@@ -6,11 +6,11 @@
 #include <stdio.h>
 
 static json_t *to_json(const ath_bench_result *r) {
-    return json_pack("{s:s, s:s, s:I, s:s, s:i, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f}, s:f}", "model", r->model, "mode", r->mode,
-                     "batch", (json_int_t)r->batch, "precision", r->precision, "threads", r->threads, "step_ms", "min",
-                     r->step_ms_min, "median", r->step_ms_median, "max", r->step_ms_max, "images_per_second", "min",
-                     r->images_per_second_min, "median", r->images_per_second_median, "max", r->images_per_second_max,
-                     "peak_rss_mib", r->peak_rss_mib);
+    return json_pack("{s:s, s:s, s:I, s:s, s:i, s:{s:f, s:f, s:f}, s:{s:f, s:f, s:f}, s:f}", "model", r->model, "mode",
+                     r->mode, "batch", (json_int_t)r->batch, "precision", r->precision, "threads", r->threads,
+                     "step_ms", "min", r->step_ms_min, "median", r->step_ms_median, "max", r->step_ms_max,
+                     "images_per_second", "min", r->images_per_second_min, "median", r->images_per_second_median, "max",
+                     r->images_per_second_max, "peak_rss_mib", r->peak_rss_mib);
 }
 
 static ath_status run(const struct invocation *invocation, ath_error *err) {
@@ -19,8 +19,8 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
     if (status != ATH_OK) return status;
     if (invocation->json) return json_print(to_json(&r), err);
     char speed[32];
-    printf("%s %s batch %lld %s %d threads: %.2f ms a step (median; %.2f to %.2f), %s images/s, peak memory %.0f MiB\n", r.model,
-           r.mode, (long long)r.batch, r.precision, r.threads, r.step_ms_median, r.step_ms_min, r.step_ms_max,
+    printf("%s %s batch %lld %s %d threads: %.2f ms a step (median; %.2f to %.2f), %s images/s, peak memory %.0f MiB\n",
+           r.model, r.mode, (long long)r.batch, r.precision, r.threads, r.step_ms_median, r.step_ms_min, r.step_ms_max,
            console_count((int64_t)r.images_per_second_median, speed), r.peak_rss_mib);
     return ATH_OK;
 }

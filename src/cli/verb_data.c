@@ -21,12 +21,15 @@ static ath_status list(const struct invocation *invocation, ath_error *err) {
         if (entry.downloadable) ath_dataset_folder(entry.name, folder, sizeof folder, NULL);
         bool here = *folder && access(folder, R_OK) == 0;
         if (all)
-            json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", entry.name, "summary", entry.summary,
-                                                 "downloadable", entry.downloadable, "present", here || !entry.downloadable,
-                                                 "folder", folder));
-        else if (!*folder) printf("%-16s %s\n", entry.name, entry.summary);
-        else if (here) printf("%-16s %s  [%s]\n", entry.name, entry.summary, folder);
-        else printf("%-16s %s  [not here: athanor data get %s]\n", entry.name, entry.summary, entry.name);
+            json_array_append_new(all, json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", entry.name, "summary",
+                                                 entry.summary, "downloadable", entry.downloadable, "present",
+                                                 here || !entry.downloadable, "folder", folder));
+        else if (!*folder)
+            printf("%-16s %s\n", entry.name, entry.summary);
+        else if (here)
+            printf("%-16s %s  [%s]\n", entry.name, entry.summary, folder);
+        else
+            printf("%-16s %s  [not here: athanor data get %s]\n", entry.name, entry.summary, entry.name);
     }
     return all ? json_print(all, err) : ATH_OK;
 }
@@ -37,7 +40,8 @@ static bool on_download(const char *file, uint64_t done, uint64_t total, void *c
     if (total > 0)
         fprintf(stderr, "\r\033[K%s  %.1f of %.1f MB (%.0f%%)", file, (double)done / 1e6, (double)total / 1e6,
                 100.0 * (double)done / (double)total);
-    else fprintf(stderr, "\r\033[K%s  %.1f MB", file, (double)done / 1e6);
+    else
+        fprintf(stderr, "\r\033[K%s  %.1f MB", file, (double)done / 1e6);
     if (done == total) fputc('\n', stderr);
     return true;
 }
@@ -58,23 +62,24 @@ static json_t *stats_json(const ath_dataset_info *info, const ath_dataset_stats 
     }
     for (int c = 0; c < info->classes; c++)
         json_object_set_new(classes, info->class_names[c], json_integer(stats->class_counts[c]));
-    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:I}", "data", info->name, "images", (json_int_t)info->count, "mean", mean,
-                     "deviation", deviation, "classes", classes, "duplicates", (json_int_t)stats->duplicates);
+    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:I}", "data", info->name, "images", (json_int_t)info->count, "mean",
+                     mean, "deviation", deviation, "classes", classes, "duplicates", (json_int_t)stats->duplicates);
 }
 
 static void stats_text(const ath_dataset_info *info, const ath_dataset_stats *stats) {
     char count[32];
-    printf("%s: %s images of %dx%dx%d, %lld duplicates\n", info->name, console_count(info->count, count), info->channels,
-           info->height, info->width, (long long)stats->duplicates);
+    printf("%s: %s images of %dx%dx%d, %lld duplicates\n", info->name, console_count(info->count, count),
+           info->channels, info->height, info->width, (long long)stats->duplicates);
     for (int c = 0; c < info->channels && c < 4; c++)
         printf("  channel %d: mean %.4f, deviation %.4f\n", c, stats->mean[c], stats->deviation[c]);
-    for (int c = 0; c < info->classes; c++) printf("  %-16s %s\n", info->class_names[c], console_count(stats->class_counts[c], count));
+    for (int c = 0; c < info->classes; c++)
+        printf("  %-16s %s\n", info->class_names[c], console_count(stats->class_counts[c], count));
 }
 
 static ath_status stats(const struct invocation *invocation, ath_error *err) {
-    const char       *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
-    const char       *split = ath_config_get(invocation->config, "split");
-    ath_dataset      *dataset = NULL;
+    const char  *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
+    const char  *split = ath_config_get(invocation->config, "split");
+    ath_dataset *dataset = NULL;
     ath_dataset_stats measured;
     ath_split         part = strcmp(split, "test") == 0 ? ATH_SPLIT_TEST : ATH_SPLIT_TRAIN;
     if (!*name) return wrong_use(err);
@@ -83,8 +88,10 @@ static ath_status stats(const struct invocation *invocation, ath_error *err) {
     ath_dataset_info info = ath_dataset_describe(dataset);
     status = ath_dataset_measure(dataset, &measured, err);
     if (status == ATH_OK) {
-        if (invocation->json) status = json_print(stats_json(&info, &measured), err);
-        else stats_text(&info, &measured);
+        if (invocation->json)
+            status = json_print(stats_json(&info, &measured), err);
+        else
+            stats_text(&info, &measured);
         ath_dataset_stats_free(&measured);
     }
     ath_dataset_close(dataset);

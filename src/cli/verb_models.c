@@ -10,10 +10,11 @@ static ath_status list(const struct invocation *invocation, ath_error *err) {
     json_t       *all = invocation->json ? json_array() : NULL;
     for (int i = 0; ath_zoo_at(i, &entry); i++) {
         if (all)
-            json_array_append_new(all, json_pack("{s:s, s:s, s:[i,i,i], s:i}", "name", entry.name, "summary", entry.summary,
-                                                 "input", entry.channels, entry.height, entry.width, "classes",
-                                                 entry.classes));
-        else printf("%-16s %dx%dx%-5d %s\n", entry.name, entry.channels, entry.height, entry.width, entry.summary);
+            json_array_append_new(all, json_pack("{s:s, s:s, s:[i,i,i], s:i}", "name", entry.name, "summary",
+                                                 entry.summary, "input", entry.channels, entry.height, entry.width,
+                                                 "classes", entry.classes));
+        else
+            printf("%-16s %dx%dx%-5d %s\n", entry.name, entry.channels, entry.height, entry.width, entry.summary);
     }
     return all ? json_print(all, err) : ATH_OK;
 }

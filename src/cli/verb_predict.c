@@ -16,7 +16,8 @@ static json_t *to_json(const ath_prediction *p) {
     if (p->problem) return json_pack("{s:s, s:s}", "path", p->path, "error", p->problem);
     json_t *top = json_array();
     for (int i = 0; i < p->count; i++)
-        json_array_append_new(top, json_pack("{s:s, s:f}", "class", p->top[i].name, "probability", p->top[i].probability));
+        json_array_append_new(top,
+                              json_pack("{s:s, s:f}", "class", p->top[i].name, "probability", p->top[i].probability));
     return json_pack("{s:s, s:s, s:i, s:f, s:o}", "path", p->path, "class", p->top[0].name, "index", p->top[0].index,
                      "probability", p->top[0].probability, "top", top);
 }

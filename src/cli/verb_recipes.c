@@ -30,8 +30,8 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
             found = true;
             status = print_file(recipes[i].path, err);
         } else if (all) {
-            json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", recipes[i].name, "summary", recipes[i].summary,
-                                                 "path", recipes[i].path));
+            json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", recipes[i].name, "summary",
+                                                 recipes[i].summary, "path", recipes[i].path));
         } else {
             printf("%-24s %s\n", recipes[i].name, recipes[i].summary);
         }

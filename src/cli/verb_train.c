@@ -10,11 +10,12 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
     ath_status       status = ath_train(invocation->config, &hooks, &result, err);
     if (result.epochs > 0 && (status == ATH_OK || status == ATH_TARGET)) {
         char params[32], speed[32];
-        console_note("%s on %s: best validation top-1 %.2f%% (epoch %lld), last %.2f%%; %s parameters, %.1f s, %s images/s, "
-                     "planned memory %.0f MiB",
-                     result.model, result.data, result.top1_best, (long long)result.epoch_best, result.top1_last,
-                     console_count(result.params, params), result.seconds,
-                     console_count((int64_t)result.images_per_second, speed), (double)result.planned_bytes / 1048576.0);
+        console_note(
+            "%s on %s: best validation top-1 %.2f%% (epoch %lld), last %.2f%%; %s parameters, %.1f s, %s images/s, "
+            "planned memory %.0f MiB",
+            result.model, result.data, result.top1_best, (long long)result.epoch_best, result.top1_last,
+            console_count(result.params, params), result.seconds,
+            console_count((int64_t)result.images_per_second, speed), (double)result.planned_bytes / 1048576.0);
         console_note("run folder: %s (curves.png, report.html, weights/best.safetensors)", result.run);
     }
     if (invocation->json && result.run[0]) {
@@ -35,10 +36,11 @@ const struct verb verb_train = {
                 "  athanor train resume=runs/last\n"
                 "  athanor train model=lenet5 data=mnist reparam=wn lr=0.3\n"
                 "\nThe first Ctrl-C finishes the step and saves a checkpoint.\n",
-    .keys = "model data resize normalize epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
-            "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
-            "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
-            "checkpoint.seconds layout implementation loader.threads",
+    .keys =
+        "model data resize normalize epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
+        "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
+        "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
+        "checkpoint.seconds layout implementation loader.threads",
     .computes = true,
     .run = run,
 };

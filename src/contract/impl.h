@@ -1,17 +1,19 @@
 /* The contract between the graph above and the implementations below: problem, implementation, execution.
  *
- * An implementation is a row of src/cpu/impl_list.h (or of a plug-in's list). For each node the search (src/device/choose.c)
- * walks the rows of the node's operator, best first. A row is first told the wish (`layouts`), then accepts or refuses with
- * a reason (`refuse`); the first that accepts is prepared once and run many times. The last row of every operator is the
- * reference, which computes in double precision from the operator's own `ref` body and accepts everything.
+ * An implementation is a row of src/cpu/impl_list.h (or of a plug-in's list). For each node the search
+ * (src/device/choose.c) walks the rows of the node's operator, best first. A row is first told the wish (`layouts`),
+ * then accepts or refuses with a reason (`refuse`); the first that accepts is prepared once and run many times. The
+ * last row of every operator is the reference, which computes in double precision from the operator's own `ref` body
+ * and accepts everything.
  *
- * Kernels are pure functions on pointers and sizes: no allocation, no graph, no globals, no CPU-flag tests while running.
+ * Kernels are pure functions on pointers and sizes: no allocation, no graph, no globals, no CPU-flag tests while
+ * running.
  */
 #ifndef ATH_CONTRACT_IMPL_H
 #define ATH_CONTRACT_IMPL_H
 
-#include "athanor/status.h"
 #include "athanor/ops.h"
+#include "athanor/status.h"
 #include "tensor/layout.h"
 
 /* A tensor for the reference: plain row-major doubles. data NULL = operand not present. */
@@ -62,7 +64,8 @@ struct ath__impl {
      * may replace the layout of any operand by the one that it wants, as long as shapes and types stay. Reorders are
      * inserted where that differs from what the producer delivers. NULL: takes the wish as it is. */
     void (*layouts)(struct ath__layout_wish *wish);
-    /* NULL = accepts; else a short reason ("stride 3", "needs AVX2"), static text. Looks at shapes, types and layouts. */
+    /* NULL = accepts; else a short reason ("stride 3", "needs AVX2"), static text. Looks at shapes, types and layouts.
+     */
     const char *(*refuse)(const struct ath__problem *problem);
     /* Optional. Builds what is needed once per plan (primitives, tables). */
     ath_status (*prepare)(const struct ath__problem *problem, void **state, ath_error *err);

@@ -35,7 +35,8 @@ static int64_t pnm_number(const unsigned char *bytes, size_t size, size_t *at) {
     while (*at < size && (strchr(" \t\r\n", bytes[*at]) || bytes[*at] == '#')) {
         if (bytes[*at] == '#')
             while (*at < size && bytes[*at] != '\n') ++*at;
-        else ++*at;
+        else
+            ++*at;
     }
     int64_t value = -1;
     for (; *at < size && bytes[*at] >= '0' && bytes[*at] <= '9' && value < (1 << 24); ++*at)
@@ -46,8 +47,9 @@ static int64_t pnm_number(const unsigned char *bytes, size_t size, size_t *at) {
 /* P5 (grey) and P6 (colour), 8 or 16 bits. */
 static ath_status read_pnm(const char *path, const unsigned char *bytes, size_t size, struct ath__image_file *file,
                            ath_error *err) {
-    size_t   at = 2, channels = bytes[1] == '6' ? 3 : 1;
-    int64_t  width = pnm_number(bytes, size, &at), height = pnm_number(bytes, size, &at), most = pnm_number(bytes, size, &at);
+    size_t  at = 2, channels = bytes[1] == '6' ? 3 : 1;
+    int64_t width = pnm_number(bytes, size, &at), height = pnm_number(bytes, size, &at),
+            most = pnm_number(bytes, size, &at);
     if (width < 1 || height < 1 || most < 1 || most > 65535 || at >= size)
         return ath__fail(err, ATH_DATA, path, "the header of this PNM image is broken");
     at++;
@@ -102,11 +104,8 @@ static ath_status read_idx(const char *path, const unsigned char *bytes, size_t 
                            ath_error *err) {
     struct ath__idx idx;
     ATH_TRY(ath__idx_parse(bytes, size, path, 3, &idx, err));
-    *file = (struct ath__image_file){.count = idx.dims[0],
-                                     .channels = 1,
-                                     .height = (int)idx.dims[1],
-                                     .width = (int)idx.dims[2],
-                                     .pixels = idx.data};
+    *file = (struct ath__image_file){
+        .count = idx.dims[0], .channels = 1, .height = (int)idx.dims[1], .width = (int)idx.dims[2], .pixels = idx.data};
     if (file->count > 0 && file->height > 0 && file->width > 0) return ATH_OK;
     return ath__fail(err, ATH_DATA, path, "this IDX file holds no images");
 }
@@ -121,9 +120,11 @@ static ath_status convert(const char *path, int channels, struct ath__image_file
         const unsigned char *from = file->pixels + n * plane * (size_t)file->channels;
         unsigned char       *to = pixels + n * plane * (size_t)channels;
         for (size_t i = 0; i < plane; i++) {
-            if (channels == 3) to[i] = to[plane + i] = to[2 * plane + i] = from[i];
+            if (channels == 3)
+                to[i] = to[plane + i] = to[2 * plane + i] = from[i];
             else
-                to[i] = (unsigned char)((19595u * from[i] + 38470u * from[plane + i] + 7471u * from[2 * plane + i] + 32768u) >>
+                to[i] = (unsigned char)((19595u * from[i] + 38470u * from[plane + i] + 7471u * from[2 * plane + i] +
+                                         32768u) >>
                                         16);
         }
     }
@@ -140,11 +141,14 @@ ath_status ath__image_file_open(const char *path, int channels, struct ath__imag
     ATH_TRY(ath__file_read(path, MAX_FILE, &data, &size, err));
     const unsigned char *bytes = (const unsigned char *)data;
     ath_status           status;
-    if (size >= 2 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6')) status = read_pnm(path, bytes, size, file, err);
-    else if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0) status = read_png(path, bytes, size, file, err);
+    if (size >= 2 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6'))
+        status = read_pnm(path, bytes, size, file, err);
+    else if (size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0)
+        status = read_png(path, bytes, size, file, err);
     else if (size >= 4 && ((bytes[0] == 0x1f && bytes[1] == 0x8b) || (bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 8)))
         status = read_idx(path, bytes, size, file, err);
-    else status = ath__fail(err, ATH_DATA, path, "this is no PNG, PGM, PPM or IDX image file");
+    else
+        status = ath__fail(err, ATH_DATA, path, "this is no PNG, PGM, PPM or IDX image file");
     ath__free(data);
     if (status == ATH_OK) status = convert(path, channels, file, err);
     if (status != ATH_OK) ath__image_file_close(file);

@@ -24,7 +24,8 @@ static void describe_cpu(ath_device_info *info) {
     info->bf16 = ath__device_cpu()->bf16;
     info->memory = cpu->memory_bytes;
     snprintf(info->detail, sizeof info->detail, "%s, %s%s, %d processor%s", cpu->name, ath__cpu_tier_name(cpu->tier),
-             cpu->tier < cpu->hardware ? " (masked by ATHANOR_CPU)" : "", cpu->processors, cpu->processors == 1 ? "" : "s");
+             cpu->tier < cpu->hardware ? " (masked by ATHANOR_CPU)" : "", cpu->processors,
+             cpu->processors == 1 ? "" : "s");
 }
 
 bool ath_device_at(int i, ath_device_info *info) {

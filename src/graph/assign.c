@@ -1,9 +1,9 @@
 /* Choosing implementations and layouts, inserting reorders.
  *
- * In execution order, each node is offered to the device's rows with a wish: activations in the graph's preferred layout
- * (for products) or as the first operand arrives (for everything else), the rest plain; if only the reference takes that,
- * with everything plain. What the chosen row wants and the producer does not deliver is reordered, once per value and
- * layout. Reorders of weights have the weights' rate: they run once per optimiser step, or fold away.
+ * In execution order, each node is offered to the device's rows with a wish: activations in the graph's preferred
+ * layout (for products) or as the first operand arrives (for everything else), the rest plain; if only the reference
+ * takes that, with everything plain. What the chosen row wants and the producer does not deliver is reordered, once per
+ * value and layout. Reorders of weights have the weights' rate: they run once per optimiser step, or fold away.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -13,12 +13,12 @@
 #include <string.h>
 
 struct assign {
-    ath_graph                       *graph;
+    ath_graph                        *graph;
     const struct ath__assign_options *options;
-    struct ath__layout               preferred;
-    int64_t                          batch;
-    bool                            *summed; /* per value: read by a batch_sum */
-    int                              values;
+    struct ath__layout                preferred;
+    int64_t                           batch;
+    bool                             *summed; /* per value: read by a batch_sum */
+    int                               values;
 };
 
 /* Memory order equal to plain row-major: dimensions of size one and blocks that continue their outer dimension do not
@@ -100,8 +100,10 @@ static void fill_wish(const struct assign *assign, const struct ath__node *node,
         desc->present = true;
         desc->layout = plain;
         if (kind == WISH_PLAIN || !is_activation(assign, value)) continue;
-        if (kind == WISH_PREFERRED) desc->layout = preferred_for(assign, desc->shape.rank);
-        else if (ath__layout_single_block(&lead, 4, 0) > 0 || desc->shape.rank == 4) desc->layout = lead;
+        if (kind == WISH_PREFERRED)
+            desc->layout = preferred_for(assign, desc->shape.rank);
+        else if (ath__layout_single_block(&lead, 4, 0) > 0 || desc->shape.rank == 4)
+            desc->layout = lead;
     }
 }
 
@@ -253,10 +255,14 @@ static void survey(struct assign *assign) {
     const char *layout = assign->options->layout;
     if (!layout || strcmp(layout, "auto") == 0)
         assign->preferred = assign->options->device->prefer(widest, assign->batch, dtype);
-    else if (strcmp(layout, "channels_last") == 0) assign->preferred = ath__layout_channels_last(4);
-    else if (strcmp(layout, "channel_blocks") == 0) assign->preferred = ath__layout_channel_blocks(8);
-    else if (strcmp(layout, "batch_blocks") == 0) assign->preferred = ath__layout_batch_blocks(16);
-    else assign->preferred = ath__layout_plain();
+    else if (strcmp(layout, "channels_last") == 0)
+        assign->preferred = ath__layout_channels_last(4);
+    else if (strcmp(layout, "channel_blocks") == 0)
+        assign->preferred = ath__layout_channel_blocks(8);
+    else if (strcmp(layout, "batch_blocks") == 0)
+        assign->preferred = ath__layout_batch_blocks(16);
+    else
+        assign->preferred = ath__layout_plain();
 }
 
 ath_status ath__pass_assign(ath_graph *graph, const struct ath__assign_options *options, ath_error *err) {

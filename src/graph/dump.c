@@ -32,8 +32,10 @@ static void dump_value(struct ath__str *str, const ath_graph *graph, ath_value v
         return;
     }
     const struct ath__value *record = &graph->values[value];
-    if (record->name) ath__str_append(str, record->name);
-    else ath__str_printf(str, "%%%d", value);
+    if (record->name)
+        ath__str_append(str, record->name);
+    else
+        ath__str_printf(str, "%%%d", value);
 }
 
 /* Entry `index` of "a|b|c". */
@@ -55,9 +57,12 @@ static void dump_attrs(struct ath__str *str, const struct ath__node *node) {
             double  real;
             memcpy(&whole, at + (size_t)i * 8, 8);
             memcpy(&real, at + (size_t)i * 8, 8);
-            if (attr->type == ATH_ATTR_REAL) ath__str_printf(str, "%g", real);
-            else if (attr->type == ATH_ATTR_CHOICE) dump_choice(str, attr->choices, whole);
-            else ath__str_printf(str, "%lld", (long long)whole);
+            if (attr->type == ATH_ATTR_REAL)
+                ath__str_printf(str, "%g", real);
+            else if (attr->type == ATH_ATTR_CHOICE)
+                dump_choice(str, attr->choices, whole);
+            else
+                ath__str_printf(str, "%lld", (long long)whole);
         }
     }
 }
@@ -102,8 +107,8 @@ static void dump_dot(struct ath__str *str, const ath_graph *graph) {
     for (int i = 0; i < graph->order_count; i++) {
         int                     n = graph->order[i];
         const struct ath__node *node = &graph->nodes[n];
-        ath__str_printf(str, "  n%d [label=\"%s%s%s\\n%s\", fillcolor=%s];\n", n, node->op->name,
-                        node->impl ? "/" : "", node->impl ? node->impl->name : "", node->scope, colours[node->rate]);
+        ath__str_printf(str, "  n%d [label=\"%s%s%s\\n%s\", fillcolor=%s];\n", n, node->op->name, node->impl ? "/" : "",
+                        node->impl ? node->impl->name : "", node->scope, colours[node->rate]);
         for (int k = 0; k < node->ins; k++) {
             if (node->in[k] == ATH_NONE) continue;
             const struct ath__value *in = &graph->values[node->in[k]];

@@ -1,7 +1,7 @@
 /* Constant folding: what depends on constants only is computed once, in double precision, and becomes a constant.
  *
- * This is what makes re-parameterisation partial evaluation: with parameters turned into constants, weight transforms and
- * merged branches collapse into plain weights.
+ * This is what makes re-parameterisation partial evaluation: with parameters turned into constants, weight transforms
+ * and merged branches collapse into plain weights.
  */
 #include "base/error.h"
 #include "base/mem.h"

@@ -11,7 +11,8 @@
 
 static bool fuse_residual(ath_graph *graph, struct ath__node *conv) {
     struct ath__node *add = ath__sole_reader(graph, conv->out[0]);
-    if (!add || add->op != &ath__op_binary || ((const ath_binary_attrs *)add->attrs)->kind != ATH_BINARY_ADD) return true;
+    if (!add || add->op != &ath__op_binary || ((const ath_binary_attrs *)add->attrs)->kind != ATH_BINARY_ADD)
+        return true;
     if (add->in[0] == add->in[1]) return true;
     ath_value residual = add->in[0] == conv->out[0] ? add->in[1] : add->in[0];
     if (!ath_shape_equal(&graph->values[residual].desc.shape, &graph->values[conv->out[0]].desc.shape)) return true;

@@ -1,9 +1,10 @@
 /* Fusing element-wise nodes into chains.
  *
- * From a chain's last node backwards: a producer joins when it is element-wise, of the same shape and rate, and everything
- * that reads it has joined already. Taken against the execution order one sweep finds the largest such set; it is trimmed
- * from the front to a chain's limits. A value that is stored into a leaf (an optimiser's momentum) stays visible as a
- * further output. So an optimiser step written as a dozen nodes over flat arrays runs as one pass over memory.
+ * From a chain's last node backwards: a producer joins when it is element-wise, of the same shape and rate, and
+ * everything that reads it has joined already. Taken against the execution order one sweep finds the largest such set;
+ * it is trimmed from the front to a chain's limits. A value that is stored into a leaf (an optimiser's momentum) stays
+ * visible as a further output. So an optimiser step written as a dozen nodes over flat arrays runs as one pass over
+ * memory.
  */
 #include "base/error.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* Reverse-mode differentiation, graph to graph.
  *
- * One walk against the topological order. Every value collects contributions; when its producer is reached they are summed
- * and handed to the operator's `grad`, which appends nodes and returns the operands' contributions:
+ * One walk against the topological order. Every value collects contributions; when its producer is reached they are
+ * summed and handed to the operator's `grad`, which appends nodes and returns the operands' contributions:
  *
  *     d<seed, out>/d in_i = sum over outputs o of (d out_o / d in_i)^T  dout_o
  *
@@ -17,8 +17,8 @@
 
 struct reverse {
     ath_graph *graph;
-    int        values; /* values that existed before the walk */
-    bool      *wanted; /* per value: lies between wrt and the outputs */
+    int        values;    /* values that existed before the walk */
+    bool      *wanted;    /* per value: lies between wrt and the outputs */
     ath_value *per_batch; /* sum so far of contributions of BATCH rate */
     ath_value *per_step;  /* and of the others                        */
 };
@@ -29,8 +29,8 @@ static ath_value sum_with(ath_graph *graph, ath_value sum, ath_value term) {
 
 static void contribute(struct reverse *reverse, ath_value value, ath_value term) {
     if (value == ATH_NONE || term == ATH_NONE || value >= reverse->values || !reverse->wanted[value]) return;
-    ath_value *sum = reverse->graph->values[term].rate == ATH_RATE_BATCH ? &reverse->per_batch[value]
-                                                                          : &reverse->per_step[value];
+    ath_value *sum =
+        reverse->graph->values[term].rate == ATH_RATE_BATCH ? &reverse->per_batch[value] : &reverse->per_step[value];
     *sum = sum_with(reverse->graph, *sum, term);
 }
 

@@ -4,8 +4,8 @@
 
 #include "graph/ir.h"
 
-/* Appends the gradients of sum_i <seeds[i], outputs[i]> with respect to wrt[j] and writes them to grads[j] (ATH_NONE where
- * wrt[j] has no influence). Seeds have their output's shape.
+/* Appends the gradients of sum_i <seeds[i], outputs[i]> with respect to wrt[j] and writes them to grads[j] (ATH_NONE
+ * where wrt[j] has no influence). Seeds have their output's shape.
  *
  * Contributions of BATCH rate to a value of lower rate (a parameter, a transformed weight) pass through a batch_sum, so
  * that whatever lies behind it, the backward of weight transforms included, runs once per optimiser step. */

@@ -1,6 +1,7 @@
 /* The graph as a container: creation, leaves, nodes, scopes, names, sticky errors.
  *
- * Values and nodes live in two growing arrays; everything that they point to lives in the graph's arena and goes with it.
+ * Values and nodes live in two growing arrays; everything that they point to lives in the graph's arena and goes with
+ * it.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -282,8 +283,8 @@ int ath__graph_node(ath_graph *graph, const struct ath__op *op, const void *attr
     }
     struct ath__infer infer = {.ins = ins, .in = operand_descs(graph, in, ins)};
     infer.attrs = ath__arena_alloc(&graph->arena, op->attrs_size ? op->attrs_size : 1);
-    ath_value         *operands = ATH_ARENA_ARRAY(&graph->arena, ath_value, ins > 0 ? ins : 1);
-    const char        *scope = ath__arena_strdup(&graph->arena, graph->scope);
+    ath_value        *operands = ATH_ARENA_ARRAY(&graph->arena, ath_value, ins > 0 ? ins : 1);
+    const char       *scope = ath__arena_strdup(&graph->arena, graph->scope);
     struct ath__node *nodes = grow(graph, graph->nodes, graph->node_count, &graph->node_capacity, sizeof *graph->nodes);
     if (nodes) graph->nodes = nodes;
     if (!infer.in || !infer.attrs || !operands || !scope || !nodes) {
@@ -304,7 +305,8 @@ int ath__graph_node(ath_graph *graph, const struct ath__op *op, const void *attr
     return index;
 }
 
-ath_value ath__graph_apply(ath_graph *graph, const struct ath__op *op, const void *attrs, const ath_value *in, int ins) {
+ath_value ath__graph_apply(ath_graph *graph, const struct ath__op *op, const void *attrs, const ath_value *in,
+                           int ins) {
     int node = ath__graph_node(graph, op, attrs, in, ins);
     return node < 0 ? ATH_NONE : graph->nodes[node].out[0];
 }

@@ -44,8 +44,10 @@ ath_status ath__interp_create(ath_graph *graph, struct ath__interp **interp, ath
     for (int i = 0; status == ATH_OK && i < graph->value_count; i++) {
         const struct ath__value *value = &graph->values[i];
         if (value->leaf == ATH_LEAF_NONE) continue;
-        if (!value_alloc(made, i)) status = ath__fail_memory(err, "interpreter");
-        else if (value->leaf == ATH_LEAF_CONST) ath__interp_set(made, i, value->constant);
+        if (!value_alloc(made, i))
+            status = ath__fail_memory(err, "interpreter");
+        else if (value->leaf == ATH_LEAF_CONST)
+            ath__interp_set(made, i, value->constant);
     }
     if (status != ATH_OK) {
         ath__interp_destroy(made);

@@ -1,8 +1,9 @@
 /* The intermediate representation: values and nodes, as every pass sees them.
  *
- * A graph is two growing arrays. A *value* is a tensor-to-be: a leaf (input, parameter, state, constant) or one output of
- * a node. A *node* applies an operator. Passes append nodes, redirect uses and mark nodes dead; nobody removes entries,
- * so indices stay valid for the life of the graph. `order` is a topological order of the live nodes (graph/order.c).
+ * A graph is two growing arrays. A *value* is a tensor-to-be: a leaf (input, parameter, state, constant) or one output
+ * of a node. A *node* applies an operator. Passes append nodes, redirect uses and mark nodes dead; nobody removes
+ * entries, so indices stay valid for the life of the graph. `order` is a topological order of the live nodes
+ * (graph/order.c).
  *
  * Every value has a rate, how often it changes:
  *
@@ -35,31 +36,31 @@ typedef enum ath__leaf {
 } ath__leaf;
 
 struct ath__value {
-    ath__leaf          leaf;
-    struct ath__desc   desc;
-    const char        *name; /* full scoped name; NULL for unnamed intermediates */
-    int                node; /* producer, -1 for leaves */
-    int                out;  /* which of its outputs */
-    ath__rate          rate;
-    ath_init           init;     /* PARAM and STATE */
-    const void        *constant; /* CONST: plain data, owned by the graph's arena */
-    ath_value          stored_in; /* this value's result replaces the contents of that PARAM or STATE leaf; or ATH_NONE */
-    bool               is_output;
-    int                group; /* FLAT: which group of parameters */
-    bool               frozen; /* PARAM that no gradient is asked for */
+    ath__leaf        leaf;
+    struct ath__desc desc;
+    const char      *name; /* full scoped name; NULL for unnamed intermediates */
+    int              node; /* producer, -1 for leaves */
+    int              out;  /* which of its outputs */
+    ath__rate        rate;
+    ath_init         init;      /* PARAM and STATE */
+    const void      *constant;  /* CONST: plain data, owned by the graph's arena */
+    ath_value        stored_in; /* this value's result replaces the contents of that PARAM or STATE leaf; or ATH_NONE */
+    bool             is_output;
+    int              group;  /* FLAT: which group of parameters */
+    bool             frozen; /* PARAM that no gradient is asked for */
 };
 
 struct ath__node {
-    const struct ath__op *op;
-    void                 *attrs; /* op->attrs_size bytes, in the graph's arena */
-    int                   ins, outs;
-    ath_value            *in;  /* ATH_NONE where an optional operand is missing */
-    ath_value            *out; /* ATH_NONE where an optional output is not made */
-    const char           *scope; /* "layer1.0.conv1" or "" */
-    double      key;   /* place in the execution order, as far as dependencies leave a choice */
-    bool                  dead;
-    ath__rate             rate;
-    const struct ath__impl *impl;    /* chosen by graph/assign.c */
+    const struct ath__op   *op;
+    void                   *attrs; /* op->attrs_size bytes, in the graph's arena */
+    int                     ins, outs;
+    ath_value              *in;    /* ATH_NONE where an optional operand is missing */
+    ath_value              *out;   /* ATH_NONE where an optional output is not made */
+    const char             *scope; /* "layer1.0.conv1" or "" */
+    double                  key;   /* place in the execution order, as far as dependencies leave a choice */
+    bool                    dead;
+    ath__rate               rate;
+    const struct ath__impl *impl;     /* chosen by graph/assign.c */
     const char             *refusals; /* why better rows refused: "onednn: groups 3; ..." */
 };
 

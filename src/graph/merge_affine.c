@@ -2,8 +2,8 @@
  *
  *     (conv(x, w) + b) * s + t  =  conv(x, w * s) + (b * s + t)
  *
- * s and t, of shape (1,K,1,1), depend on parameters and states only, so the work moves from every batch to once per step;
- * with constant parameters it folds away altogether. Evaluated batch normalisation arrives here in this form.
+ * s and t, of shape (1,K,1,1), depend on parameters and states only, so the work moves from every batch to once per
+ * step; with constant parameters it folds away altogether. Evaluated batch normalisation arrives here in this form.
  */
 #include "base/error.h"
 #include "graph/op.h"
@@ -31,7 +31,7 @@ static ath_value channel_operand(const ath_graph *graph, const struct ath__node 
     ath_value                other = node->in[0] == x ? node->in[1] : node->in[0];
     const struct ath__value *value = &graph->values[other];
     const ath_shape         *shape = &value->desc.shape, *full = &graph->values[x].desc.shape;
-    bool per_channel = shape->rank == 4 && shape->dims[0] == 1 && shape->dims[1] == full->dims[1] &&
+    bool                     per_channel = shape->rank == 4 && shape->dims[0] == 1 && shape->dims[1] == full->dims[1] &&
                        shape->dims[2] == 1 && shape->dims[3] == 1;
     return per_channel && value->rate < ATH_RATE_BATCH ? other : ATH_NONE;
 }
@@ -51,9 +51,9 @@ static bool merge_one(ath_graph *graph, int index) {
     struct ath__node *add = ath__sole_reader(graph, scaled);
     ath_value         shift = channel_operand(graph, add, scaled, ATH_BINARY_ADD);
     if (shift == ATH_NONE) return false;
-    ath_value result = add->out[0];
-    int64_t   channels = graph->values[weights].desc.shape.dims[0];
-    double    key = conv->key;
+    ath_value        result = add->out[0];
+    int64_t          channels = graph->values[weights].desc.shape.dims[0];
+    double           key = conv->key;
     ath_conv2d_attrs plain = *attrs;
 
     ath_value new_weights = ath_mul(graph, weights, ath_reshape(graph, scale, ath_shape_of(channels, 1, 1, 1)));

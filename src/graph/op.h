@@ -27,14 +27,18 @@ struct ath__attr {
     int         count;
     const char *choices; /* CHOICE: "none|relu|..." by value; else NULL */
 };
-#define ATH_ATTR_I(S, field, n) {#field, ATH_ATTR_INT, offsetof(S, field), (n), NULL}
-#define ATH_ATTR_R(S, field) {#field, ATH_ATTR_REAL, offsetof(S, field), 1, NULL}
-#define ATH_ATTR_C(S, field, names) {#field, ATH_ATTR_CHOICE, offsetof(S, field), 1, (names)}
-#define ATH_ATTR_END {NULL, ATH_ATTR_INT, 0, 0, NULL}
+#define ATH_ATTR_I(S, field, n)                                                                                        \
+    { #field, ATH_ATTR_INT, offsetof(S, field), (n), NULL }
+#define ATH_ATTR_R(S, field)                                                                                           \
+    { #field, ATH_ATTR_REAL, offsetof(S, field), 1, NULL }
+#define ATH_ATTR_C(S, field, names)                                                                                    \
+    { #field, ATH_ATTR_CHOICE, offsetof(S, field), 1, (names) }
+#define ATH_ATTR_END                                                                                                   \
+    { NULL, ATH_ATTR_INT, 0, 0, NULL }
 
-/* Shape inference. `attrs` is the node's own copy and may be completed (defaults written in). in[i].present tells optional
- * operands. The function sets outs and out[i] (dtype, shape, present); layouts are the caller's. It returns ATH_USAGE
- * after ath__infer_fail. */
+/* Shape inference. `attrs` is the node's own copy and may be completed (defaults written in). in[i].present tells
+ * optional operands. The function sets outs and out[i] (dtype, shape, present); layouts are the caller's. It returns
+ * ATH_USAGE after ath__infer_fail. */
 enum { ATH_MAX_OUTS = 6 };
 struct ath__infer {
     void                   *attrs;
@@ -62,12 +66,13 @@ struct ath__op {
     const char             *name;
     uint32_t                traits;
     size_t                  attrs_size;
-    const struct ath__attr *attrs; /* ends with ATH_ATTR_END; NULL = none */
+    const struct ath__attr *attrs;            /* ends with ATH_ATTR_END; NULL = none */
     int                     min_ins, max_ins; /* max -1 = any number */
     ath_status (*infer)(struct ath__infer *infer);
     void (*grad)(const struct ath__grad *grad); /* NULL = not differentiable: an error when a gradient is asked for */
     ath__ref_fn ref;
-    /* Multiply-accumulates of one run, for profiles; NULL = none counted (as the field does: convolutions and products). */
+    /* Multiply-accumulates of one run, for profiles; NULL = none counted (as the field does: convolutions and
+     * products). */
     uint64_t (*macs)(const void *attrs, const struct ath__desc *in, const struct ath__desc *out);
 };
 

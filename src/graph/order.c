@@ -1,9 +1,9 @@
 /* Liveness and order: which nodes are needed, and a topological order of them.
  *
- * Needed is what an output or a stored value depends on. Among the nodes whose operands are ready the one with the lowest
- * key runs next. Keys are creation order; a pass that replaces nodes gives the new one the old key. So a weight gradient
- * runs right behind the data gradient beside it, while its operands are still in memory. Nodes that overwrite parameters
- * come last, because everything that reads the old value must run before.
+ * Needed is what an output or a stored value depends on. Among the nodes whose operands are ready the one with the
+ * lowest key runs next. Keys are creation order; a pass that replaces nodes gives the new one the old key. So a weight
+ * gradient runs right behind the data gradient beside it, while its operands are still in memory. Nodes that overwrite
+ * parameters come last, because everything that reads the old value must run before.
  */
 #include "base/error.h"
 #include "base/mem.h"

@@ -38,7 +38,8 @@ ath_status ath__pass_assign(ath_graph *graph, const struct ath__assign_options *
  * the same type, a batch_sum over one micro-batch) */
 bool ath__node_is_view(const ath_graph *graph, const struct ath__node *node, bool accumulate);
 
-/* The single live node that reads `value`, or NULL if there are none or several, or the value is an output or stored. */
+/* The single live node that reads `value`, or NULL if there are none or several, or the value is an output or stored.
+ */
 struct ath__node *ath__sole_reader(ath_graph *graph, ath_value value);
 
 #endif

@@ -45,7 +45,7 @@ struct ath__plan {
     struct ath__place *places;
     size_t            *root_offset; /* per arena buffer: final offset */
     bool               profile;
-    uint64_t           version; /* of the parameters that the prologue last saw */
+    uint64_t           version;   /* of the parameters that the prologue last saw */
     bool              *input_set; /* per value */
 };
 
@@ -93,8 +93,7 @@ static ath_status run_passes(ath_graph *graph, const struct ath__compile_options
         ATH_TRY(ath__pass_precision(graph, err));
         ATH_TRY(after_pass(options, "precision", graph, err));
     }
-    struct ath__assign_options assign = {
-        .device = options->device, .only = options->only, .layout = options->layout};
+    struct ath__assign_options assign = {.device = options->device, .only = options->only, .layout = options->layout};
     ATH_TRY(ath__pass_assign(graph, &assign, err));
     return after_pass(options, "assign", graph, err);
 }
@@ -180,8 +179,9 @@ static ath_status lay_out(struct ath__plan *plan, struct ath__buffers *buffers, 
     }
     plan->memory = ath__alloc_pages(plan->memory_bytes + 64);
     if (!plan->memory)
-        status = ath__fail(err, ATH_MEMORY, "plan", "%.0f MiB for activations cannot be had; a smaller batch needs less",
-                           (double)plan->memory_bytes / 1048576.0);
+        status =
+            ath__fail(err, ATH_MEMORY, "plan", "%.0f MiB for activations cannot be had; a smaller batch needs less",
+                      (double)plan->memory_bytes / 1048576.0);
 done:
     ath__free(root);
     ath__free(root_of);
@@ -190,7 +190,7 @@ done:
 
 static ath_status prepare_calls(struct ath__plan *plan, const int *nodes, size_t *scratch, ath_error *err) {
     for (int c = 0; c < plan->first[ATH_PHASES]; c++) {
-        struct call             *call = &plan->calls[c];
+        struct call            *call = &plan->calls[c];
         const struct ath__node *node = &plan->graph->nodes[nodes[c]];
         call->node = nodes[c];
         ATH_TRY(describe(plan, call, err));
@@ -227,7 +227,8 @@ static ath_status finish_calls(struct ath__plan *plan, const struct ath__buffers
         }
         for (; copy < buffers->copy_count && buffers->copies[copy].call == c; copy++) {
             struct call *call = &calls[count++];
-            *call = (struct call){.node = old[c].node, .in = ATH_ARENA_ARRAY(&plan->arena, void *, 1),
+            *call = (struct call){.node = old[c].node,
+                                  .in = ATH_ARENA_ARRAY(&plan->arena, void *, 1),
                                   .out = ATH_ARENA_ARRAY(&plan->arena, void *, 1)};
             if (!call->in || !call->out) return ath__fail_memory(err, "plan");
             call->copy_bytes = ath__desc_bytes(&plan->graph->values[buffers->copies[copy].value].desc);
@@ -310,8 +311,7 @@ ath_status ath__plan_input(struct ath__plan *plan, const char *name, const void 
         return ath__fail(err, ATH_USAGE, name, "the graph has no input '%s'", name);
     plan->input_set[leaf] = true;
     for (int s = 0; s < plan->slot_count; s++)
-        if (plan->slots[s].leaf == leaf)
-            *plan->slots[s].address = (char *)(uintptr_t)data + plan->slots[s].offset;
+        if (plan->slots[s].leaf == leaf) *plan->slots[s].address = (char *)(uintptr_t)data + plan->slots[s].offset;
     return ATH_OK;
 }
 

@@ -24,14 +24,14 @@ struct ath__compile_options {
     bool                      training;   /* false: inference rewrites are allowed */
     bool                      accumulate; /* several micro-batches per step: batch_sums keep accumulators */
     bool                      bf16;
-    bool                      no_fuse;  /* leave fusion out (debugging, tests) */
-    const char               *only;     /* see ath__assign_options */
+    bool                      no_fuse; /* leave fusion out (debugging, tests) */
+    const char               *only;    /* see ath__assign_options */
     const char               *layout;
     ath__bind_fn              bind;
     ath__accumulator_fn       accumulator; /* needed if accumulate */
     void                     *context;
     void (*trace)(void *context, const char *pass, const ath_graph *graph); /* after every pass; may be NULL */
-    void                     *trace_context;
+    void *trace_context;
 };
 
 /* Runs the pipeline on the graph and emits the plan. The plan takes the graph: it lives as long as the plan, and is
@@ -51,8 +51,8 @@ ath_status ath__plan_run(struct ath__plan *plan, ath__phase phase, int micro_bat
 ath_status ath__plan_refresh(struct ath__plan *plan, uint64_t version, ath_error *err);
 
 struct ath__plan_memory {
-    size_t arena;   /* planned peak: activations, gradients, packed weights, scratch */
-    size_t naive;   /* what the same buffers would take without sharing */
+    size_t arena; /* planned peak: activations, gradients, packed weights, scratch */
+    size_t naive; /* what the same buffers would take without sharing */
     int    calls[ATH_PHASES];
     int    reorders;
 };

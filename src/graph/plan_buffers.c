@@ -1,10 +1,10 @@
 /* From values to memory.
  *
- * A leaf lives where the caller says. A view lives in its operand. A result that is stored into a leaf is written there at
- * once where the kernel allows. A result takes over an operand's buffer where the kernel allows it and nobody needs the
- * operand any more. The pieces of a pack live inside the pack, so that packing costs nothing. Everything else gets a
- * buffer of its own, alive from the call that makes it to the last that reads it; what the prologue makes for the body
- * lives through all of the body, which runs many times.
+ * A leaf lives where the caller says. A view lives in its operand. A result that is stored into a leaf is written there
+ * at once where the kernel allows. A result takes over an operand's buffer where the kernel allows it and nobody needs
+ * the operand any more. The pieces of a pack live inside the pack, so that packing costs nothing. Everything else gets
+ * a buffer of its own, alive from the call that makes it to the last that reads it; what the prologue makes for the
+ * body lives through all of the body, which runs many times.
  */
 #include "graph/plan_buffers.h"
 
@@ -47,7 +47,8 @@ static int buffer_new(struct planner *planner, size_t bytes, int first, int last
 /* Last use of every value, against the order, so that a view's uses count for its operand. */
 static void find_last_uses(struct planner *planner) {
     const ath_graph *graph = planner->graph;
-    for (int v = 0; v < graph->value_count; v++) planner->last[v] = graph->values[v].is_output ? planner->call_count : -1;
+    for (int v = 0; v < graph->value_count; v++)
+        planner->last[v] = graph->values[v].is_output ? planner->call_count : -1;
     for (int c = planner->call_count - 1; c >= 0; c--) {
         const struct ath__node *node = &graph->nodes[planner->calls[c]];
         bool                    view = ath__node_is_view(graph, node, planner->options->accumulate);
@@ -102,7 +103,7 @@ static bool place_stored(struct planner *planner, const struct ath__node *node, 
     for (int i = 0; i < node->ins; i++) {
         if (node->in[i] == ATH_NONE) continue;
         const struct ath__place *operand = &planner->out->places[node->in[i]];
-        bool same = operand->kind == ATH_PLACE_FIXED && operand->fixed == leaf;
+        bool                     same = operand->kind == ATH_PLACE_FIXED && operand->fixed == leaf;
         if (same && (operand->offset != 0 || !may_share(node, o, i))) direct = false;
     }
     if (direct) {
@@ -161,10 +162,10 @@ static void absorb_pieces(struct planner *planner, const struct ath__node *node,
 }
 
 static ath_status place_output(struct planner *planner, const struct ath__node *node, int call, int o, int *sums) {
-    ath_graph                *graph = planner->graph;
+    ath_graph               *graph = planner->graph;
     const struct ath__value *value = &graph->values[node->out[o]];
-    struct ath__place        *place = &planner->out->places[node->out[o]];
-    size_t                    bytes = ath__desc_bytes(&value->desc);
+    struct ath__place       *place = &planner->out->places[node->out[o]];
+    size_t                   bytes = ath__desc_bytes(&value->desc);
     if (node->op == &ath__op_batch_sum) {
         void *memory = planner->options->accumulator(planner->options->context, (*sums)++, bytes);
         if (!memory) return ath__fail_memory(planner->err, "gradient accumulators");

@@ -1,5 +1,5 @@
-/* Greedy placement by size: buffers are taken largest first; each goes to the smallest gap, between already placed buffers
- * whose lifetimes touch its own, that holds it, or behind them all.
+/* Greedy placement by size: buffers are taken largest first; each goes to the smallest gap, between already placed
+ * buffers whose lifetimes touch its own, that holds it, or behind them all.
  *
  *     offset
  *       ^   +-----------+

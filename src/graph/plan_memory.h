@@ -13,8 +13,8 @@ struct ath__lifetime {
     size_t offset; /* on output: multiple of 64 */
 };
 
-/* Places the buffers so that no two that are alive at the same call overlap: largest first, each at the lowest offset that
- * fits. `total` receives the arena's size. */
+/* Places the buffers so that no two that are alive at the same call overlap: largest first, each at the lowest offset
+ * that fits. `total` receives the arena's size. */
 ath_status ath__plan_place(struct ath__lifetime *buffers, int count, size_t *total, ath_error *err);
 
 #endif

@@ -1,9 +1,9 @@
 /* Reduced-precision storage: activations and their gradients in bfloat16.
  *
- * Operators say which of their operands follow (ATH_OP_LOW_*). Results of BATCH rate and rank 2 or more become bfloat16;
- * casts are inserted where a float32 operand meets an operator that computes in bfloat16 (images, weights) and where a
- * bfloat16 value meets one that does not (the loss). Parameters, statistics, sums over micro-batches, weight gradients and
- * losses stay float32.
+ * Operators say which of their operands follow (ATH_OP_LOW_*). Results of BATCH rate and rank 2 or more become
+ * bfloat16; casts are inserted where a float32 operand meets an operator that computes in bfloat16 (images, weights)
+ * and where a bfloat16 value meets one that does not (the loss). Parameters, statistics, sums over micro-batches,
+ * weight gradients and losses stay float32.
  */
 #include "base/error.h"
 #include "graph/op.h"
@@ -59,8 +59,10 @@ static ath_status cast_operands(ath_graph *graph, int index, ath_error *err) {
         const struct ath__value *in = &graph->values[node->in[i]];
         bool                     low = (node->op->traits & LOW_ANY) && node->rate == ATH_RATE_BATCH;
         ath_value                cast = node->in[i];
-        if (!low && in->desc.dtype == ATH_BF16) cast = cast_to(graph, node->in[i], ATH_F32, node->key);
-        else if (low && wants_low(node, in, i)) cast = cast_to(graph, node->in[i], ATH_BF16, node->key);
+        if (!low && in->desc.dtype == ATH_BF16)
+            cast = cast_to(graph, node->in[i], ATH_F32, node->key);
+        else if (low && wants_low(node, in, i))
+            cast = cast_to(graph, node->in[i], ATH_BF16, node->key);
         ATH_TRY(ath_graph_status(graph, err));
         graph->nodes[index].in[i] = cast;
     }

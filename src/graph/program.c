@@ -31,8 +31,8 @@ static void *bind(void *context, const struct ath__value *leaf) {
 static void *accumulator(void *context, int ordinal, size_t bytes) {
     struct ath__program *program = context;
     while (program->accumulator_count <= ordinal) {
-        struct accumulator *wider = ath__realloc(program->accumulators,
-                                                 ((size_t)program->accumulator_count + 1) * sizeof *wider);
+        struct accumulator *wider =
+            ath__realloc(program->accumulators, ((size_t)program->accumulator_count + 1) * sizeof *wider);
         if (!wider) return NULL;
         program->accumulators = wider;
         wider[program->accumulator_count++] = (struct accumulator){NULL, 0};

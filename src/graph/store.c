@@ -137,7 +137,8 @@ int ath__store_group_values(const struct ath__store *store, int group, const ath
     int count = 0;
     for (int i = 0; i < store->count; i++) {
         const struct ath__entry *entry = &store->entries[i];
-        if (entry->leaf == ATH_LEAF_PARAM && entry->group == group) values[count++] = ath__graph_find(graph, entry->name);
+        if (entry->leaf == ATH_LEAF_PARAM && entry->group == group)
+            values[count++] = ath__graph_find(graph, entry->name);
     }
     return count;
 }

@@ -1,7 +1,7 @@
 /* The parameter store: parameters and states of a model, by name, shared by all of its plans.
  *
- * Parameters lie in one flat array, grouped, each padded with zeros to 16 floats, so that an optimiser step is one kernel
- * call per group over contiguous memory:
+ * Parameters lie in one flat array, grouped, each padded with zeros to 16 floats, so that an optimiser step is one
+ * kernel call per group over contiguous memory:
  *
  *     [ group 0: p0 .. | p1 .. | p2 .. ][ group 1: ... ][ frozen: ... ]
  *
@@ -42,13 +42,14 @@ ath_status ath__store_create(const ath_graph *graph, ath__group_fn group, void *
 void       ath__store_destroy(struct ath__store *store);
 
 /* Adds a state (an optimiser's), zero. */
-ath_status         ath__store_add_state(struct ath__store *store, const char *name, const ath_shape *shape, ath_error *err);
+ath_status ath__store_add_state(struct ath__store *store, const char *name, const ath_shape *shape, ath_error *err);
 struct ath__entry *ath__store_find(const struct ath__store *store, const char *name);
 /* ath__bind_fn over a store. */
 void *ath__store_bind(void *store, const struct ath__value *leaf);
 
-/* Parameters in the order of group `group`, as values of `graph`, which has leaves of the same names; returns the number.
- * Used to ask for gradients in the order in which the flat array wants them. `values` has room for store->count. */
+/* Parameters in the order of group `group`, as values of `graph`, which has leaves of the same names; returns the
+ * number. Used to ask for gradients in the order in which the flat array wants them. `values` has room for
+ * store->count. */
 int ath__store_group_values(const struct ath__store *store, int group, const ath_graph *graph, ath_value *values);
 
 #endif

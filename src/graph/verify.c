@@ -18,8 +18,8 @@ static ath_status verify_operands(const ath_graph *graph, const struct ath__node
         if (!value || (value->node >= 0 && graph->nodes[value->node].dead))
             return ath__fail(err, ATH_FAILED, node->scope, "%s reads a value that nothing makes", node->op->name);
         if (node->rate == ATH_RATE_POST && node->op != &ath__op_batch_sum && value->rate == ATH_RATE_BATCH)
-            return ath__fail(err, ATH_FAILED, node->scope,
-                             "%s runs once per step but reads a value of one micro-batch", node->op->name);
+            return ath__fail(err, ATH_FAILED, node->scope, "%s runs once per step but reads a value of one micro-batch",
+                             node->op->name);
     }
     return ATH_OK;
 }

@@ -38,7 +38,8 @@ ath_status ath__duration_parse(const char *text, struct ath__duration *duration,
     double amount = strtod(text, &end);
     bool   epochs = strcmp(end, "ep") == 0, steps = strcmp(end, "it") == 0, zero = *end == '\0' && amount == 0.0;
     if (end == text || !(epochs || steps || zero) || !isfinite(amount) || amount < 0.0)
-        return ath__fail(err, ATH_USAGE, NULL, "'%s' is no length of training: write 30ep (epochs) or 500it (steps)", text);
+        return ath__fail(err, ATH_USAGE, NULL, "'%s' is no length of training: write 30ep (epochs) or 500it (steps)",
+                         text);
     *duration = (struct ath__duration){.amount = amount, .epochs = epochs};
     return ATH_OK;
 }
@@ -47,13 +48,12 @@ double ath__duration_steps(const struct ath__duration *duration, double steps_pe
     return duration->epochs ? duration->amount * steps_per_epoch : duration->amount;
 }
 
-double ath__schedule_rate(const struct ath__schedule *schedule, const struct ath__schedule_settings *settings, double peak,
-                          int64_t step, int64_t steps, int64_t steps_per_epoch) {
+double ath__schedule_rate(const struct ath__schedule *schedule, const struct ath__schedule_settings *settings,
+                          double peak, int64_t step, int64_t steps, int64_t steps_per_epoch) {
     double warmup = ath__duration_steps(&settings->warmup, (double)steps_per_epoch);
     double at = (double)step;
     if (at < warmup) return peak * (at + 1.0) / (warmup + 1.0);
-    struct ath__schedule_time time = {.step = at - warmup,
-                                      .steps = fmax((double)steps - warmup, 1.0),
-                                      .steps_per_epoch = (double)steps_per_epoch};
+    struct ath__schedule_time time = {
+        .step = at - warmup, .steps = fmax((double)steps - warmup, 1.0), .steps_per_epoch = (double)steps_per_epoch};
     return peak * schedule->factor(settings, &time);
 }

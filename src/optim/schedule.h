@@ -1,7 +1,7 @@
 /* Learning-rate schedules: the rate as a function of optimiser steps taken.
  *
- * Times carry units: "30ep" epochs, "500it" optimiser steps. A schedule never counts calls, so it cannot be stepped in the
- * wrong place.
+ * Times carry units: "30ep" epochs, "500it" optimiser steps. A schedule never counts calls, so it cannot be stepped in
+ * the wrong place.
  */
 #ifndef ATH_OPTIM_SCHEDULE_H
 #define ATH_OPTIM_SCHEDULE_H
@@ -29,8 +29,8 @@ struct ath__schedule_settings {
 
 /* Where training stands. */
 struct ath__schedule_time {
-    double step;            /* optimiser steps taken, counted behind the warm-up */
-    double steps;           /* steps behind the warm-up in the whole run */
+    double step;  /* optimiser steps taken, counted behind the warm-up */
+    double steps; /* steps behind the warm-up in the whole run */
     double steps_per_epoch;
 };
 
@@ -44,11 +44,11 @@ struct ath__schedule {
 #include "optim/schedule_list.h"
 #undef ATH_SCHEDULE
 
-ath_status ath__schedule_find(const char *name, const struct ath__schedule **schedule, ath_error *err);
+ath_status                  ath__schedule_find(const char *name, const struct ath__schedule **schedule, ath_error *err);
 const struct ath__schedule *ath__schedule_at(int i); /* NULL past the end */
 
 /* The rate for the step that follows `step` steps of a run of `steps`, warm-up included. */
-double ath__schedule_rate(const struct ath__schedule *schedule, const struct ath__schedule_settings *settings, double peak,
-                          int64_t step, int64_t steps, int64_t steps_per_epoch);
+double ath__schedule_rate(const struct ath__schedule *schedule, const struct ath__schedule_settings *settings,
+                          double peak, int64_t step, int64_t steps, int64_t steps_per_epoch);
 
 #endif

@@ -14,7 +14,8 @@ static int slots(const struct ath__optim_settings *settings) {
 
 static void build(ath_graph *graph, const struct ath__optim_settings *settings, const struct ath__optim_step *step) {
     ath_value g = step->grad;
-    if (settings->weight_decay > 0.0) g = ath_add(graph, g, ath_scale(graph, step->params, settings->weight_decay, 0.0));
+    if (settings->weight_decay > 0.0)
+        g = ath_add(graph, g, ath_scale(graph, step->params, settings->weight_decay, 0.0));
     ath_value direction = g;
     if (settings->momentum > 0.0) {
         ath_value v = ath_add(graph, ath_scale(graph, step->slot[0], settings->momentum, 0.0), g);

@@ -1,7 +1,7 @@
 /* `athanor bench`: times whole steps on synthetic images that lie in memory.
  *
- * A training step is forward, loss, backward and SGD with momentum, as a user's loop does it; an inference step is the forward
- * pass. Two steps warm up; the rest are timed one by one.
+ * A training step is forward, loss, backward and SGD with momentum, as a user's loop does it; an inference step is the
+ * forward pass. Two steps warm up; the rest are timed one by one.
  */
 #include "athanor/train.h"
 
@@ -61,9 +61,9 @@ static ath_status run_steps(struct bench *bench, ath_error *err) {
     struct ath__samples samples = {bench->images, bench->labels, bench->batch};
     for (int64_t s = -WARM_UP; s < bench->steps; s++) {
         double     start = ath__seconds();
-        ath_status status = bench->train ? ath__network_step(bench->network, &samples, 1e-4, (uint64_t)(s + WARM_UP), ignore,
-                                                             NULL, err)
-                                         : ath__network_eval(bench->network, &samples, ignore, NULL, err);
+        ath_status status =
+            bench->train ? ath__network_step(bench->network, &samples, 1e-4, (uint64_t)(s + WARM_UP), ignore, NULL, err)
+                         : ath__network_eval(bench->network, &samples, ignore, NULL, err);
         if (status != ATH_OK) return status;
         if (s >= 0) bench->seconds[s] = ath__seconds() - start;
     }
@@ -98,7 +98,8 @@ ath_status ath_bench(const ath_config *config, ath_bench_result *result, ath_err
         status = ath_config_set(bench.config, "momentum", "0.9", ATH_ORIGIN_RECIPE, err);
     ath__setup_threads(config);
     if (status == ATH_OK) status = ath__setup_model(bench.config, NULL, NULL, &bench.model, err);
-    if (status == ATH_OK) status = ath__setup_network(bench.config, bench.model, bench.train, NULL, &bench.network, err);
+    if (status == ATH_OK)
+        status = ath__setup_network(bench.config, bench.model, bench.train, NULL, &bench.network, err);
     if (status == ATH_OK) status = ath__network_start(bench.network, ath__config_text(config, "init"), 1, err);
     if (status == ATH_OK) status = make_samples(&bench, err);
     if (status == ATH_OK) status = run_steps(&bench, err);

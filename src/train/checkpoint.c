@@ -1,7 +1,7 @@
 /* Saving and restoring runs.
  *
- * Doubles travel as JSON numbers with 17 digits, which restores every bit. The file is a .safetensors written to a temporary,
- * synced and renamed: a kill at any moment leaves the old checkpoint or the new one.
+ * Doubles travel as JSON numbers with 17 digits, which restores every bit. The file is a .safetensors written to a
+ * temporary, synced and renamed: a kill at any moment leaves the old checkpoint or the new one.
  */
 #include "train/checkpoint.h"
 
@@ -16,11 +16,12 @@
 #include <string.h>
 
 /* Settings that a resumed run must share; the second list may differ with extend=true. */
-static const char *const fixed_keys[] = {"model",    "data",         "resize",    "normalize", "classes",   "batch",
-                                         "micro_batch", "optimizer", "momentum",  "nesterov",  "weight_decay", "label_smoothing",
-                                         "init",     "weights",      "freeze",    "reparam",   "seed",      "precision"};
-static const char *const extendable_keys[] = {"epochs",       "lr",     "schedule", "schedule.every", "schedule.factor",
-                                              "schedule.end", "warmup"};
+static const char *const fixed_keys[] = {
+    "model",       "data",      "resize",   "normalize", "classes",      "batch",
+    "micro_batch", "optimizer", "momentum", "nesterov",  "weight_decay", "label_smoothing",
+    "init",        "weights",   "freeze",   "reparam",   "seed",         "precision"};
+static const char *const extendable_keys[] = {"epochs",          "lr",           "schedule", "schedule.every",
+                                              "schedule.factor", "schedule.end", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 ath_status ath__position_add_epoch(struct ath__position *position, const ath_epoch *epoch, ath_error *err) {
@@ -65,8 +66,8 @@ static json_t *epochs_json(const struct ath__position *position) {
     json_t *rows = json_array();
     for (int64_t i = 0; i < position->epoch_count; i++) {
         const ath_epoch *e = &position->epochs[i];
-        const double     values[] = {e->lr,      e->train_loss,        e->train_top1, e->val_loss, e->val_top1,
-                                     e->seconds, e->images_per_second, e->data_wait};
+        const double     values[] = {e->lr,       e->train_loss, e->train_top1,        e->val_loss,
+                                     e->val_top1, e->seconds,    e->images_per_second, e->data_wait};
         json_t          *row = json_array();
         json_array_append_new(row, json_integer(e->epoch));
         for (size_t k = 0; k < COUNT(values); k++) json_array_append_new(row, ath__json_real(values[k]));
@@ -77,9 +78,10 @@ static json_t *epochs_json(const struct ath__position *position) {
 
 static json_t *position_json(const struct ath__position *p) {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "step", (json_int_t)p->step,
-                     "epoch", (json_int_t)p->epoch, "batch", (json_int_t)p->batch, "images", (json_int_t)p->images, "hits1",
-                     (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum", ath__json_real(p->loss_sum), "epoch_seconds",
-                     ath__json_real(p->epoch_seconds), "run_seconds", ath__json_real(p->run_seconds), "best_top1", ath__json_real(p->best_top1), "best_epoch",
+                     "epoch", (json_int_t)p->epoch, "batch", (json_int_t)p->batch, "images", (json_int_t)p->images,
+                     "hits1", (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum",
+                     ath__json_real(p->loss_sum), "epoch_seconds", ath__json_real(p->epoch_seconds), "run_seconds",
+                     ath__json_real(p->run_seconds), "best_top1", ath__json_real(p->best_top1), "best_epoch",
                      (json_int_t)p->best_epoch, "log_bytes", (json_int_t)p->log_bytes, "epochs", epochs_json(p));
 }
 
@@ -89,15 +91,17 @@ ath_status ath__checkpoint_save(const char *path, const struct ath__network *net
     ath_status               status = ATH_OK;
     ath_named_tensor        *tensors = ATH_NEW_ARRAY(ath_named_tensor, store->count + 1);
     json_t                  *where = position_json(position), *settings = settings_json(config);
-    char *where_text = where ? ath__json_text(where, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    char *settings_text = settings ? ath__json_text(settings, JSON_COMPACT) : NULL;
+    char                    *where_text = where ? ath__json_text(where, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    char                    *settings_text = settings ? ath__json_text(settings, JSON_COMPACT) : NULL;
     if (!tensors || !where_text || !settings_text) {
         status = ath__fail_memory(err, path);
         goto done;
     }
     for (int i = 0; i < store->count; i++)
-        tensors[i] = (ath_named_tensor){store->entries[i].name, {ATH_F32, store->entries[i].shape, store->entries[i].data}};
-    ath_metadata metadata[] = {{"format", "athanor checkpoint 1"}, {"position", where_text}, {"settings", settings_text}};
+        tensors[i] =
+            (ath_named_tensor){store->entries[i].name, {ATH_F32, store->entries[i].shape, store->entries[i].data}};
+    ath_metadata metadata[] = {
+        {"format", "athanor checkpoint 1"}, {"position", where_text}, {"settings", settings_text}};
     status = ath_safetensors_save(path, tensors, store->count, metadata, 3, err);
 done:
     json_decref(where);
@@ -138,9 +142,10 @@ static ath_status check_settings(const char *path, const char *saved_text, const
     if (!json_is_object(saved) || !now) {
         status = ath__fail(err, ATH_DATA, path, "this is no checkpoint of a run, or a damaged one");
     } else if (list_differences(saved, now, ath__config_flag(config, "extend"), &text) > 0) {
-        status = ath__fail(err, ATH_USAGE, path,
-                           "a run can only be resumed as it began: %s. Leave these out, or start a new run%s",
-                           ath__str_text(&text), ath__config_flag(config, "extend") ? "" : " (extend=true allows other epochs and another schedule)");
+        status = ath__fail(
+            err, ATH_USAGE, path, "a run can only be resumed as it began: %s. Leave these out, or start a new run%s",
+            ath__str_text(&text),
+            ath__config_flag(config, "extend") ? "" : " (extend=true allows other epochs and another schedule)");
     }
     ath__str_free(&text);
     json_decref(saved);

@@ -1,7 +1,7 @@
 /* Configurations: values by key with their origins, recipes, precedence.
  *
- * Rows of the key table hold one value each; the open families model.KEY and data.KEY are kept as pairs and checked by the
- * model and the data set when a run begins. A value of lower origin never replaces one of higher origin.
+ * Rows of the key table hold one value each; the open families model.KEY and data.KEY are kept as pairs and checked by
+ * the model and the data set when a run begins. A value of lower origin never replaces one of higher origin.
  */
 #include "athanor/config.h"
 
@@ -81,8 +81,10 @@ static ath_status put(ath_config *config, const char *key, const char *value, at
         entry_clear(&made);
         return ath__fail_memory(err, "configuration");
     }
-    if (entry) entry_clear(entry);
-    else entry = &config->entries[config->count++];
+    if (entry)
+        entry_clear(entry);
+    else
+        entry = &config->entries[config->count++];
     *entry = made;
     return ATH_OK;
 }
@@ -96,7 +98,7 @@ static ath_status unknown_key(const char *key, ath_error *err) {
     static const char *const aliases[][2] = {{"learning_rate", "lr"}, {"leraning_rate", "lr"}, {"learning-rate", "lr"},
                                              {"batch_size", "batch"}, {"epoch", "epochs"},     {"wd", "weight_decay"},
                                              {"dataset", "data"},     {"network", "model"}};
-    const char *closest = ath__str_closest(key, names, count);
+    const char              *closest = ath__str_closest(key, names, count);
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++) {
         const char *spelled = aliases[i][0];
         if (ath__str_closest(key, &spelled, 1)) closest = aliases[i][1];
@@ -105,8 +107,8 @@ static ath_status unknown_key(const char *key, ath_error *err) {
     return ath__fail(err, ATH_USAGE, NULL, "unknown key '%s'; 'athanor help train' lists the keys", key);
 }
 
-static ath_status set_from(ath_config *config, const char *key, const char *value, ath_origin origin, const char *source,
-                           ath_error *err) {
+static ath_status set_from(ath_config *config, const char *key, const char *value, ath_origin origin,
+                           const char *source, ath_error *err) {
     const struct ath__setting *setting = ath__setting_find(key);
     if (setting) {
         ATH_TRY(ath__setting_check(setting, value, err));
@@ -187,11 +189,13 @@ static ath_status load_recipe(ath_config *config, const char *name, int depth, a
         status = ath__yaml_fail(err, ATH_DATA, path, root->line, "a recipe is a list of 'key: value' lines");
     if (status == ATH_OK) base = ath__yaml_get(root, "recipe");
     /* The recipe that this one builds on comes first, so that this one's own lines win. */
-    if (status == ATH_OK && base && base->kind == ATH_YAML_SCALAR) status = load_recipe(config, base->text, depth + 1, err);
+    if (status == ATH_OK && base && base->kind == ATH_YAML_SCALAR)
+        status = load_recipe(config, base->text, depth + 1, err);
     if (status == ATH_OK && root->kind == ATH_YAML_MAPPING) {
         for (int i = 0; i < root->count && status == ATH_OK; i++) {
             if (strcmp(root->keys[i], "recipe") == 0) continue;
-            struct ath__yaml one = {.kind = ATH_YAML_MAPPING, .count = 1, .items = &root->items[i], .keys = &root->keys[i]};
+            struct ath__yaml one = {
+                .kind = ATH_YAML_MAPPING, .count = 1, .items = &root->items[i], .keys = &root->keys[i]};
             status = load_tree(config, path, "", &one, depth, err);
         }
     }

@@ -1,7 +1,8 @@
 /* Why a run stands at chance: one class for everything, a loss of ln K, dead units.
  *
- * A unit (channel of a convolution, output of a linear layer) is dead when its activation is zero for every image of a batch:
- * no gradient passes through it, so no step can revive it. The unfused evaluation graph is run once with all activations kept.
+ * A unit (channel of a convolution, output of a linear layer) is dead when its activation is zero for every image of a
+ * batch: no gradient passes through it, so no step can revive it. The unfused evaluation graph is run once with all
+ * activations kept.
  */
 #include "train/diagnose.h"
 
@@ -35,7 +36,8 @@ static int keep_activations(ath_graph *graph, struct layer *layers) {
         ath_value out = node->out[0];
         int       source = graph->values[node->in[0]].node;
         snprintf(name, sizeof name, "unit:%d", count);
-        ath__str_copy(layers[count].name, sizeof layers[count].name, source >= 0 ? graph->nodes[source].scope : node->scope);
+        ath__str_copy(layers[count].name, sizeof layers[count].name,
+                      source >= 0 ? graph->nodes[source].scope : node->scope);
         size_t length = strlen(layers[count].name);
         if (length > 0 && layers[count].name[length - 1] == '.') layers[count].name[length - 1] = '\0';
         graph->values[out].name = NULL;
@@ -66,8 +68,8 @@ static void count_dead(const struct ath__plan *plan, struct layer *layers, int c
 }
 
 /* Runs one batch with all activations kept. */
-static ath_status measure(struct ath__network *network, const struct ath__batch *batch, struct layer *layers, int *count,
-                          ath_error *err) {
+static ath_status measure(struct ath__network *network, const struct ath__batch *batch, struct layer *layers,
+                          int *count, ath_error *err) {
     int        channels, height, width;
     ath_graph *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "diagnosis");
@@ -91,7 +93,8 @@ static ath_status measure(struct ath__network *network, const struct ath__batch 
 static int only_class(const struct ath__metrics *metrics) {
     for (int c = 0; c < metrics->classes; c++) {
         int64_t predicted = 0;
-        for (int t = 0; t < metrics->classes; t++) predicted += metrics->confusion[(size_t)t * (size_t)metrics->classes + (size_t)c];
+        for (int t = 0; t < metrics->classes; t++)
+            predicted += metrics->confusion[(size_t)t * (size_t)metrics->classes + (size_t)c];
         if (predicted == metrics->images) return c;
     }
     return -1;
@@ -106,12 +109,13 @@ static void say(const ath_epoch *epoch, int classes, int one, const struct layer
     else
         snprintf(stands, sizeof stands, "is %.4g (guessing gives ln %d = %.3f)", epoch->train_loss, classes, chance);
     if (worst)
-        ath__remark(hooks, "NO-LEARN", true,
-                    "the training loss %s%s: nothing is being learnt. %lld of %lld units of %s are "
-                    "dead (zero for every image), and no step can revive them: the rate was too high for this activation. "
-                    "Start again with lr=%g, or with another init",
-                    stands, about, (long long)worst->dead, (long long)worst->units,
-                    *worst->name ? worst->name : "the first layer", epoch->lr / 6.0);
+        ath__remark(
+            hooks, "NO-LEARN", true,
+            "the training loss %s%s: nothing is being learnt. %lld of %lld units of %s are "
+            "dead (zero for every image), and no step can revive them: the rate was too high for this activation. "
+            "Start again with lr=%g, or with another init",
+            stands, about, (long long)worst->dead, (long long)worst->units,
+            *worst->name ? worst->name : "the first layer", epoch->lr / 6.0);
     else
         ath__remark(hooks, "NO-LEARN", epoch->epoch > 2,
                     "the training loss %s%s: nothing is learnt yet. Saturating activations need some "
@@ -126,14 +130,14 @@ ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader 
     int              classes = validation->classes;
     int64_t          number = position->epoch_count;
     int              one = validation->confusion && validation->images > 0 ? only_class(validation) : -1;
-    bool stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < STUCK * log(classes);
-    bool due = (number & (number - 1)) == 0; /* after 1, 2, 4, 8 ... epochs, not at every one */
+    bool             stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < STUCK * log(classes);
+    bool             due = (number & (number - 1)) == 0; /* after 1, 2, 4, 8 ... epochs, not at every one */
     if (!due || (!stuck && one < 0)) return ATH_OK;
-    struct layer     *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);
+    struct layer       *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);
     const struct layer *worst = NULL;
-    struct ath__batch batch;
-    int               count = 0;
-    ath_status        status = layers ? ATH_OK : ath__fail_memory(err, "diagnosis");
+    struct ath__batch   batch;
+    int                 count = 0;
+    ath_status          status = layers ? ATH_OK : ath__fail_memory(err, "diagnosis");
     if (status == ATH_OK) status = ath__loader_start(loader, 0, 0, err);
     if (status == ATH_OK) status = ath__loader_next(loader, &batch, err);
     if (status == ATH_OK) status = measure(network, &batch, layers, &count, err);

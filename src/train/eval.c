@@ -51,7 +51,8 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
             status = ath__fail(err, ATH_DATA, info.name, "the model knows %d classes, the data set has %d", classes,
                                info.classes);
     }
-    if (status == ATH_OK) status = ath__setup_loader(source.config, dataset, &source.info.preprocess, false, &loader, err);
+    if (status == ATH_OK)
+        status = ath__setup_loader(source.config, dataset, &source.info.preprocess, false, &loader, err);
     if (status == ATH_OK) status = ath__metrics_start(&metrics, ath_model_classes(source.model), true, err);
     if (status == ATH_OK) status = ath__evaluate(source.network, loader, &metrics, err);
     if (status == ATH_OK) status = fill(&metrics, dataset, result, err);
@@ -63,7 +64,8 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
 }
 
 void ath_eval_result_free(ath_eval_result *result) {
-    for (int c = 0; result->per_class && c < result->classes; c++) ath__free((void *)(uintptr_t)result->per_class[c].name);
+    for (int c = 0; result->per_class && c < result->classes; c++)
+        ath__free((void *)(uintptr_t)result->per_class[c].name);
     ath__free(result->per_class);
     ath__free(result->confusion);
     memset(result, 0, sizeof *result);

@@ -41,7 +41,8 @@ ath_status ath_graph_show(const ath_config *config, bool train, const char *stag
     if (status == ATH_OK) status = ath__setup_network(config, model, train, NULL, &network, err);
     if (status == ATH_OK) {
         ath__network_trace(network, show_stage, &show);
-        status = ath__program_plan(train ? network->train : network->eval, ath__config_int(config, "batch"), false, &plan, err);
+        status = ath__program_plan(train ? network->train : network->eval, ath__config_int(config, "batch"), false,
+                                   &plan, err);
     }
     if (status == ATH_OK && show.failed) status = ath__fail_memory(err, "graph");
     if (status == ATH_OK && show.shown == 0)

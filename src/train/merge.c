@@ -1,8 +1,8 @@
 /* `athanor merge`: a re-parameterised network becomes the plain one.
  *
- * The transformed weights are values of the graph that carry the plain parameters' names. They depend on parameters only, so
- * one run of the prologue yields them; everything else is copied. Both networks then see the same random images, and the
- * largest difference of their logits is reported.
+ * The transformed weights are values of the graph that carry the plain parameters' names. They depend on parameters
+ * only, so one run of the prologue yields them; everything else is copied. Both networks then see the same random
+ * images, and the largest difference of their logits is reported.
  */
 #include "athanor/train.h"
 
@@ -45,7 +45,8 @@ static ath_status copy_values(const struct ath__network *from, const struct ath_
         const struct ath__entry *same = ath__store_find(from->store, entry->name);
         const float             *data = same ? same->data : plan ? ath__plan_output(plan, entry->name, NULL) : NULL;
         if (!data || (same && !ath_shape_equal(&same->shape, &entry->shape)))
-            return ath__fail(err, ATH_FAILED, entry->name, "the re-parameterised network has no value for '%s'", entry->name);
+            return ath__fail(err, ATH_FAILED, entry->name, "the re-parameterised network has no value for '%s'",
+                             entry->name);
         memcpy(entry->data, data, (size_t)ath_shape_count(&entry->shape) * sizeof(float));
     }
     ath__network_changed(to);
@@ -57,8 +58,8 @@ static ath_status merge_weights(const struct ath__network *from, struct ath__net
     ath_graph *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "merge");
     ath_model_input(from->model, &channels, &height, &width);
-    ath_model_build(from->model, graph, ath_input(graph, "images", ATH_F32, ath_shape_of(2, channels, height, width)), false,
-                    ATH_NONE);
+    ath_model_build(from->model, graph, ath_input(graph, "images", ATH_F32, ath_shape_of(2, channels, height, width)),
+                    false, ATH_NONE);
     if (ath_graph_status(graph, err) != ATH_OK || mark_outputs(graph, to->store) == 0) {
         ath_status status = ath_graph_status(graph, err);
         ath_graph_destroy(graph);
@@ -92,7 +93,8 @@ static ath_status compare(struct ath__network *a, struct ath__network *b, double
     size_t        pixels = (size_t)IMAGES * (size_t)channels * (size_t)height * (size_t)width;
     float        *images = ath__alloc_array(pixels, sizeof(float));
     int32_t       labels[IMAGES] = {0};
-    struct logits first = {ath__alloc_array((size_t)IMAGES * (size_t)classes, sizeof(float)), (size_t)IMAGES * (size_t)classes};
+    struct logits first = {ath__alloc_array((size_t)IMAGES * (size_t)classes, sizeof(float)),
+                           (size_t)IMAGES * (size_t)classes};
     struct logits second = {ath__alloc_array(first.count, sizeof(float)), first.count};
     ath_status    status = images && first.data && second.data ? ATH_OK : ath__fail_memory(err, "merge");
     if (status == ATH_OK) {

@@ -1,7 +1,7 @@
 /* Writing and reading model files.
  *
- * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "reparam", "input" (CxHxW), "classes",
- * "class_names" (JSON array), "preprocess" (JSON object), "version".
+ * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "reparam", "input" (CxHxW),
+ * "classes", "class_names" (JSON array), "preprocess" (JSON object), "version".
  */
 #include "train/model_file.h"
 
@@ -36,14 +36,18 @@ struct meta {
 
 static void meta_put(struct meta *meta, const char *key, const char *value) {
     const char *k = ath__arena_strdup(&meta->arena, key), *v = ath__arena_strdup(&meta->arena, value);
-    if (!k || !v || meta->count == MAX_METADATA) meta->failed = true;
-    else meta->items[meta->count++] = (ath_metadata){k, v};
+    if (!k || !v || meta->count == MAX_METADATA)
+        meta->failed = true;
+    else
+        meta->items[meta->count++] = (ath_metadata){k, v};
 }
 
 static void meta_json(struct meta *meta, const char *key, json_t *json) {
     char *text = json ? ath__json_text(json, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-    if (text) meta_put(meta, key, text);
-    else meta->failed = true;
+    if (text)
+        meta_put(meta, key, text);
+    else
+        meta->failed = true;
     ath__free(text);
     json_decref(json);
 }
@@ -88,8 +92,8 @@ static bool is_model_tensor(const struct ath__entry *entry) {
     return strncmp(entry->name, "optimizer.", 10) != 0;
 }
 
-ath_status ath__model_file_save(const char *path, const struct ath__network *network, const struct ath__model_info *info,
-                                ath_error *err) {
+ath_status ath__model_file_save(const char *path, const struct ath__network *network,
+                                const struct ath__model_info *info, ath_error *err) {
     struct meta       meta = {.count = 0};
     ath_named_tensor *tensors = ATH_NEW_ARRAY(ath_named_tensor, network->store->count + 1);
     int               count = 0;
@@ -160,15 +164,15 @@ static ath_status configure(const ath_tensor_file *file, const char *path, ath_m
     return reparam ? ath_model_set_reparam(model, reparam, err) : ATH_OK;
 }
 
-ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model, struct ath__model_info *info,
-                                ath_error *err) {
+ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
+                                struct ath__model_info *info, ath_error *err) {
     memset(info, 0, sizeof *info);
     *model = NULL;
     ATH_TRY(ath_safetensors_load(path, file, err));
     const char *name = ath_tensor_file_metadata(file, "model");
-    ath_status  status =
-        name ? ath_model_create(name, model, err)
-              : ath__fail(err, ATH_DATA, path, "this file does not say which model it is: give model=NAME beside weights=");
+    ath_status  status = name ? ath_model_create(name, model, err)
+                              : ath__fail(err, ATH_DATA, path,
+                                          "this file does not say which model it is: give model=NAME beside weights=");
     if (status == ATH_OK) status = configure(file, path, *model, err);
     if (status == ATH_OK) {
         read_preprocess(ath_tensor_file_metadata(file, "preprocess"), &info->preprocess);
@@ -226,8 +230,9 @@ ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *h
     ath_tensor_file_free(&file);
     if (status != ATH_OK) return status;
     int wanted = report.loaded + report.missing + report.reshaped;
-    ath__remark(hooks, "WEIGHTS", false, "%s: %d of %d tensors loaded, %d missing%s%s, %d of another shape%s%s, %d not used%s%s",
-                path, report.loaded, wanted, report.missing, report.missing ? " from " : "", report.first_missing,
+    ath__remark(hooks, "WEIGHTS", false,
+                "%s: %d of %d tensors loaded, %d missing%s%s, %d of another shape%s%s, %d not used%s%s", path,
+                report.loaded, wanted, report.missing, report.missing ? " from " : "", report.first_missing,
                 report.reshaped, report.reshaped ? " from " : "", report.first_reshaped, report.unused,
                 report.unused ? " from " : "", report.first_unused);
     if (!partial && report.loaded * 10 < wanted * 9)

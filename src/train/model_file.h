@@ -17,20 +17,20 @@ struct ath__model_info {
 void ath__model_info_free(struct ath__model_info *info);
 
 /* Writes parameters and states (without the optimiser's) with the metadata. */
-ath_status ath__model_file_save(const char *path, const struct ath__network *network, const struct ath__model_info *info,
-                                ath_error *err);
+ath_status ath__model_file_save(const char *path, const struct ath__network *network,
+                                const struct ath__model_info *info, ath_error *err);
 
 /* Makes the model that the file describes (ATH_DATA if it does not say which) and reads its metadata. */
-ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model, struct ath__model_info *info,
-                                ath_error *err);
+ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
+                                struct ath__model_info *info, ath_error *err);
 
 /* What loading weights did. */
 struct ath__load_report {
     int  loaded, missing, reshaped, unused;
     char first_missing[128], first_reshaped[128], first_unused[128];
 };
-/* Copies tensors by name into the network's parameters and states. A tensor of another shape is left as started and counted
- * as reshaped. Tensors holding NaN or infinity are an error (ATH_DATA). */
+/* Copies tensors by name into the network's parameters and states. A tensor of another shape is left as started and
+ * counted as reshaped. Tensors holding NaN or infinity are an error (ATH_DATA). */
 ath_status ath__weights_load(const ath_tensor_file *file, const char *path, struct ath__network *network,
                              struct ath__load_report *report, ath_error *err);
 

@@ -118,8 +118,8 @@ static void build_train(void *context, ath_graph *graph, int64_t batch) {
 static ath_status create_store(struct ath__network *network, ath_error *err) {
     ath_graph *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "network");
-    ath_value  x = images_input(network, graph, 2);
-    ath_value  rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
+    ath_value x = images_input(network, graph, 2);
+    ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_model_build(network->model, graph, x, true, rng);
     ath_status status = ath__store_create(graph, group_of, network, &network->store, err);
     ath_graph_destroy(graph);
@@ -151,11 +151,10 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
     made->model = model;
     made->settings = *settings;
     made->version = 1;
-    struct ath__program_settings program = {.build_context = made,
-                                            .options = {.device = ath__device_cpu(),
-                                                        .bf16 = settings->bf16,
-                                                        .layout = settings->layout,
-                                                        .only = settings->only}};
+    struct ath__program_settings program = {
+        .build_context = made,
+        .options = {
+            .device = ath__device_cpu(), .bf16 = settings->bf16, .layout = settings->layout, .only = settings->only}};
     ath_status status = create_store(made, err);
     program.store = made->store;
     program.build = build_eval;
@@ -171,15 +170,15 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
     return ATH_OK;
 }
 
-/* Parameters that start as the value of a node: the node runs once, on the kernels that will run in training, so that for
- * instance v * (g / |v|) is exactly v at the start. */
+/* Parameters that start as the value of a node: the node runs once, on the kernels that will run in training, so that
+ * for instance v * (g / |v|) is exactly v at the start. */
 static ath_status start_from_values(struct ath__network *network, ath_error *err) {
     ath_graph *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "network");
-    int        channels, height, width, wanted = 0;
+    int channels, height, width, wanted = 0;
     ath_model_input(network->model, &channels, &height, &width);
-    ath_value  x = ath_input(graph, "images", ATH_F32, ath_shape_of(2, channels, height, width));
-    ath_value  rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
+    ath_value x = ath_input(graph, "images", ATH_F32, ath_shape_of(2, channels, height, width));
+    ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_model_build(network->model, graph, x, true, rng);
     for (int v = 0; v < graph->value_count; v++) graph->values[v].stored_in = ATH_NONE;
     int count = graph->value_count;
@@ -205,8 +204,10 @@ static ath_status start_from_values(struct ath__network *network, ath_error *err
         char name[320];
         snprintf(name, sizeof name, "start:%s", entry->name);
         const float *value = ath__plan_output(plan, name, NULL);
-        if (value) memcpy(entry->data, value, (size_t)ath_shape_count(&entry->shape) * sizeof(float));
-        else status = ath__fail(err, ATH_FAILED, entry->name, "'%s' has no starting value", entry->name);
+        if (value)
+            memcpy(entry->data, value, (size_t)ath_shape_count(&entry->shape) * sizeof(float));
+        else
+            status = ath__fail(err, ATH_FAILED, entry->name, "'%s' has no starting value", entry->name);
     }
     ath__plan_destroy(plan);
     return status;

@@ -18,9 +18,9 @@ struct ath__network_settings {
     const struct ath__optimizer *optimizer; /* NULL: evaluation only */
     struct ath__optim_settings   optim;
     double                       label_smoothing;
-    const char                  *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
-    bool                         bf16;
-    const char                  *layout, *only; /* see ath__assign_options; NULL = automatic */
+    const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
+    bool        bf16;
+    const char *layout, *only; /* see ath__assign_options; NULL = automatic */
 };
 
 struct ath__network {
@@ -28,8 +28,8 @@ struct ath__network {
     struct ath__network_settings settings;
     struct ath__store           *store;
     struct ath__program         *train, *eval;
-    uint64_t                     seed;  /* of dropout */
-    int64_t                      micro; /* micro-batch size, 0 = whole batches */
+    uint64_t                     seed;    /* of dropout */
+    int64_t                      micro;   /* micro-batch size, 0 = whole batches */
     uint64_t                     version; /* counts changes of the parameters */
 };
 
@@ -48,18 +48,20 @@ struct ath__samples {
     int64_t        count;
 };
 
-/* What a pass over samples yields: called once per (micro-)batch with logits (count, classes) and losses (count; NULL in
- * evaluation). */
+/* What a pass over samples yields: called once per (micro-)batch with logits (count, classes) and losses (count; NULL
+ * in evaluation). */
 typedef void (*ath__network_sink)(void *context, const struct ath__samples *samples, const float *logits,
                                   const float *losses);
 
-/* One optimiser step: forward and backward over the samples, then the update with rate `lr`, unless a loss was not finite:
- * then ATH_DIVERGED, and the parameters are as before. `step` numbers the steps of the run (it keys dropout). */
+/* One optimiser step: forward and backward over the samples, then the update with rate `lr`, unless a loss was not
+ * finite: then ATH_DIVERGED, and the parameters are as before. `step` numbers the steps of the run (it keys dropout).
+ */
 ath_status ath__network_step(struct ath__network *network, const struct ath__samples *samples, double lr, uint64_t step,
                              ath__network_sink sink, void *context, ath_error *err);
 
 /* Forward only, in evaluation form. */
-ath_status ath__network_eval(struct ath__network *network, const struct ath__samples *samples, ath__network_sink sink, void *context, ath_error *err);
+ath_status ath__network_eval(struct ath__network *network, const struct ath__samples *samples, ath__network_sink sink,
+                             void *context, ath_error *err);
 
 /* To be called after parameters or states were changed from outside (loaded, restored). */
 void ath__network_changed(struct ath__network *network);
@@ -71,7 +73,8 @@ void ath__network_trace(struct ath__network *network,
 /* Planned bytes of the largest plan so far, over both programs. */
 size_t ath__network_planned(const struct ath__network *network);
 
-/* Does `name` match `pattern`, in which * stands for any characters and ? for one? Alternatives are separated by commas. */
+/* Does `name` match `pattern`, in which * stands for any characters and ? for one? Alternatives are separated by
+ * commas. */
 bool ath__name_matches(const char *pattern, const char *name);
 
 #endif

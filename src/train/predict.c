@@ -1,8 +1,8 @@
 /* `athanor predict`: images from data sets and files through a trained network.
  *
- * A word is test:17, val:0-99 or train:5 (elements of the data set), or the path of an image file or of an IDX file of images,
- * which may carry a range: t10k-images-idx3-ubyte.gz:0-9. Images pass through the model file's preprocessing and the
- * evaluation program in batches of the same size as `eval`, so both give the same answers.
+ * A word is test:17, val:0-99 or train:5 (elements of the data set), or the path of an image file or of an IDX file of
+ * images, which may carry a range: t10k-images-idx3-ubyte.gz:0-9. Images pass through the model file's preprocessing
+ * and the evaluation program in batches of the same size as `eval`, so both give the same answers.
  */
 #include "athanor/train.h"
 
@@ -75,21 +75,22 @@ static void report_problem(struct predictor *p, const char *name, const char *pr
 }
 
 /* Adds one image; a wrong number of channels is that image's problem, not the run's. */
-static ath_status add(struct predictor *p, const char *name, const unsigned char *pixels, int channels, int height, int width,
-                      ath_error *err) {
+static ath_status add(struct predictor *p, const char *name, const unsigned char *pixels, int channels, int height,
+                      int width, ath_error *err) {
     struct ath__preprocess preprocess = p->source.info.preprocess;
     preprocess.height = p->height;
     preprocess.width = p->width;
     if (channels != p->channels) {
         char text[96];
-        snprintf(text, sizeof text, "has %d channel%s; the model wants %d", channels, channels == 1 ? "" : "s", p->channels);
+        snprintf(text, sizeof text, "has %d channel%s; the model wants %d", channels, channels == 1 ? "" : "s",
+                 p->channels);
         ATH_TRY(flush(p, err));
         report_problem(p, name, text);
         return ATH_OK;
     }
     size_t pixels_of_one = (size_t)p->channels * (size_t)p->height * (size_t)p->width;
-    ATH_TRY(ath__preprocess_apply(&preprocess, pixels, channels, height, width, p->images + (size_t)p->filled * pixels_of_one,
-                                  err));
+    ATH_TRY(ath__preprocess_apply(&preprocess, pixels, channels, height, width,
+                                  p->images + (size_t)p->filled * pixels_of_one, err));
     p->names[p->filled] = ath__strdup(name);
     if (!p->names[p->filled]) return ath__fail_memory(err, name);
     p->filled++;
@@ -98,8 +99,8 @@ static ath_status add(struct predictor *p, const char *name, const unsigned char
 
 /* "17" or "0-99", or empty for all of `count`. */
 static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t *last) {
-    char    from[32];
-    size_t  length = strcspn(text, "-");
+    char   from[32];
+    size_t length = strcspn(text, "-");
     *first = 0;
     *last = count - 1;
     if (!*text) return true;
@@ -112,7 +113,8 @@ static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t
     return *first >= 0 && *last >= *first && *last < count;
 }
 
-static ath_status add_elements(struct predictor *p, const char *word, ath_split split, const char *range, ath_error *err) {
+static ath_status add_elements(struct predictor *p, const char *word, ath_split split, const char *range,
+                               ath_error *err) {
     if (!p->dataset || p->split != split) {
         ath_dataset_close(p->dataset);
         p->dataset = NULL;
@@ -157,8 +159,10 @@ static ath_status add_file(struct predictor *p, const char *path, const char *ra
     }
     for (int64_t i = first; status == ATH_OK && i <= last; i++) {
         char name[1100];
-        if (file.count > 1) snprintf(name, sizeof name, "%s[%" PRId64 "]", path, i);
-        else ath__str_copy(name, sizeof name, path);
+        if (file.count > 1)
+            snprintf(name, sizeof name, "%s[%" PRId64 "]", path, i);
+        else
+            ath__str_copy(name, sizeof name, path);
         status = add(p, name, file.pixels + (size_t)i * size, file.channels, file.height, file.width, err);
     }
     ath__image_file_close(&file);
@@ -199,7 +203,8 @@ static ath_status prepare(struct predictor *p, ath_error *err) {
     p->names = ATH_NEW_ARRAY(char *, p->batch);
     p->probabilities = ATH_NEW_ARRAY(double, p->classes);
     p->guesses = ATH_NEW_ARRAY(ath_guess, p->classes);
-    if (!p->images || !p->labels || !p->names || !p->probabilities || !p->guesses) return ath__fail_memory(err, "predict");
+    if (!p->images || !p->labels || !p->names || !p->probabilities || !p->guesses)
+        return ath__fail_memory(err, "predict");
     return ATH_OK;
 }
 

@@ -1,7 +1,7 @@
 /* `athanor profile` and `athanor graph`: what a step costs, layer by layer, and what it is made of.
  *
- * Every call of a plan carries the scope of its node, "layer1.0.conv1."; the calls of a scope, forward and backward, are one
- * layer. Fused calls count for the scope of their leading node. Times are means over the timed steps.
+ * Every call of a plan carries the scope of its node, "layer1.0.conv1."; the calls of a scope, forward and backward,
+ * are one layer. Fused calls count for the scope of their leading node. Times are means over the timed steps.
  */
 #include "athanor/train.h"
 
@@ -50,8 +50,10 @@ static ath_status run_steps(struct measured *m, int64_t batch, int64_t steps, at
             ATH_TRY(ath__program_plan(m->train ? m->network->train : m->network->eval, batch, false, &m->plan, err));
             ath__plan_profile(m->plan, true);
         }
-        if (m->train) ATH_TRY(ath__network_step(m->network, &samples, 1e-4, (uint64_t)s, ignore, NULL, err));
-        else ATH_TRY(ath__network_eval(m->network, &samples, ignore, NULL, err));
+        if (m->train)
+            ATH_TRY(ath__network_step(m->network, &samples, 1e-4, (uint64_t)s, ignore, NULL, err));
+        else
+            ATH_TRY(ath__network_eval(m->network, &samples, ignore, NULL, err));
     }
     return ATH_OK;
 }
@@ -77,7 +79,8 @@ static ath_layer_profile *find_layer(ath_profile *profile, const char *name) {
 }
 
 static bool is_forward_product(const struct ath__node *node) {
-    return node->op == &ath__op_conv2d || (node->op == &ath__op_matmul && ((const ath_matmul_attrs *)node->attrs)->trans_b);
+    return node->op == &ath__op_conv2d ||
+           (node->op == &ath__op_matmul && ((const ath_matmul_attrs *)node->attrs)->trans_b);
 }
 
 static void shape_text(const ath_shape *shape, char *text, size_t capacity) {

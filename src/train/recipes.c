@@ -102,9 +102,10 @@ static ath_status not_found(const char *name, ath_error *err) {
     for (int i = 0; names && i < count; i++) names[i] = recipes[i].name;
     const char *closest = names ? ath__str_closest(name, names, (size_t)count) : NULL;
     ath_status  status =
-        closest ? ath__fail(err, ATH_USAGE, "recipe", "there is no recipe '%s'; did you mean '%s'?", name, closest)
-                 : ath__fail(err, ATH_USAGE, "recipe", "there is no recipe '%s' here or in %s; 'athanor recipes' lists them",
-                            name, ATHANOR_RECIPES_INSTALLED);
+        closest
+             ? ath__fail(err, ATH_USAGE, "recipe", "there is no recipe '%s'; did you mean '%s'?", name, closest)
+             : ath__fail(err, ATH_USAGE, "recipe", "there is no recipe '%s' here or in %s; 'athanor recipes' lists them",
+                         name, ATHANOR_RECIPES_INSTALLED);
     ath__free(names);
     ath_recipes_free(recipes);
     return status;

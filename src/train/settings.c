@@ -9,19 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT(name, fallback, summary) {name, ATH_SETTING_TEXT, fallback, NULL, 0, 0, false, summary}
-#define INT(name, fallback, min, max, summary) {name, ATH_SETTING_INT, fallback, NULL, min, max, false, summary}
-#define REAL(name, fallback, min, max, summary) {name, ATH_SETTING_REAL, fallback, NULL, min, max, false, summary}
-#define ABOVE(name, fallback, min, max, summary) {name, ATH_SETTING_REAL, fallback, NULL, min, max, true, summary}
-#define FLAG(name, fallback, summary) {name, ATH_SETTING_FLAG, fallback, "false|true", 0, 0, false, summary}
-#define CHOICE(name, fallback, choices, summary) {name, ATH_SETTING_CHOICE, fallback, choices, 0, 0, false, summary}
-#define TIME(name, fallback, summary) {name, ATH_SETTING_DURATION, fallback, NULL, 0, 0, false, summary}
+#define TEXT(name, fallback, summary)                                                                                  \
+    { name, ATH_SETTING_TEXT, fallback, NULL, 0, 0, false, summary }
+#define INT(name, fallback, min, max, summary)                                                                         \
+    { name, ATH_SETTING_INT, fallback, NULL, min, max, false, summary }
+#define REAL(name, fallback, min, max, summary)                                                                        \
+    { name, ATH_SETTING_REAL, fallback, NULL, min, max, false, summary }
+#define ABOVE(name, fallback, min, max, summary)                                                                       \
+    { name, ATH_SETTING_REAL, fallback, NULL, min, max, true, summary }
+#define FLAG(name, fallback, summary)                                                                                  \
+    { name, ATH_SETTING_FLAG, fallback, "false|true", 0, 0, false, summary }
+#define CHOICE(name, fallback, choices, summary)                                                                       \
+    { name, ATH_SETTING_CHOICE, fallback, choices, 0, 0, false, summary }
+#define TIME(name, fallback, summary)                                                                                  \
+    { name, ATH_SETTING_DURATION, fallback, NULL, 0, 0, false, summary }
 
 static const struct ath__setting table[] = {
     TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
     TEXT("resize", "", "image size that the network sees: 224, or HEIGHTxWIDTH; empty = as stored"),
-    TEXT("normalize", "none", "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
+    TEXT(
+        "normalize", "none",
+        "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
     TEXT("input", "", "bench, profile, graph: input as CxHxW; empty = the model's own"),
     INT("epochs", "10", 1, 1000000, "passes over the training images"),

@@ -21,7 +21,7 @@ struct ath__setting {
     ath__setting_type type;
     const char       *fallback;
     const char       *choices;
-    double            min, max; /* INT, REAL */
+    double            min, max;  /* INT, REAL */
     bool              above_min; /* min itself is not allowed */
     const char       *summary;
 };

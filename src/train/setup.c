@@ -56,7 +56,8 @@ static ath_status parse_resize(const char *text, struct ath__preprocess *preproc
         good = ath__parse_int(height, &h) && (text[length] ? ath__parse_int(text + length + 1, &w) : (w = h, true));
     }
     if (!good || h < 1 || w < 1 || h > 16384 || w > 16384)
-        return ath__fail(err, ATH_USAGE, "resize", "resize must be a size (224) or HEIGHTxWIDTH (96x128), not '%s'", text);
+        return ath__fail(err, ATH_USAGE, "resize", "resize must be a size (224) or HEIGHTxWIDTH (96x128), not '%s'",
+                         text);
     preprocess->height = (int)h;
     preprocess->width = (int)w;
     return ATH_OK;
@@ -80,8 +81,8 @@ static ath_status parse_normalize(const char *text, int channels, struct ath__pr
     }
     if (c == 0 || (*at && *at != ']') || (c != 1 && c != channels))
         return ath__fail(err, ATH_USAGE, "normalize",
-                         "normalize must be none, auto, imagenet or one mean:deviation per channel (%d), not '%s'", channels,
-                         text);
+                         "normalize must be none, auto, imagenet or one mean:deviation per channel (%d), not '%s'",
+                         channels, text);
     for (int k = c; k < channels; k++) {
         preprocess->mean[k] = preprocess->mean[0];
         preprocess->deviation[k] = preprocess->deviation[0];
@@ -113,7 +114,8 @@ ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *tr
 /* input=CxHxW */
 static ath_status parse_input(const char *text, int dims[3], ath_error *err) {
     char extra;
-    if (sscanf(text, "%dx%dx%d%c", &dims[0], &dims[1], &dims[2], &extra) == 3 && dims[0] > 0 && dims[1] > 0 && dims[2] > 0)
+    if (sscanf(text, "%dx%dx%d%c", &dims[0], &dims[1], &dims[2], &extra) == 3 && dims[0] > 0 && dims[1] > 0 &&
+        dims[2] > 0)
         return ATH_OK;
     return ath__fail(err, ATH_USAGE, "input", "input must be CHANNELSxHEIGHTxWIDTH, e.g. 3x32x32, not '%s'", text);
 }
@@ -133,8 +135,8 @@ static ath_status apply_model_options(const ath_config *config, ath_model *model
     return classes > 0 ? ath_model_set_classes(model, (int)classes, err) : ATH_OK;
 }
 
-ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
-                            ath_model **model, ath_error *err) {
+ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
+                            const struct ath__preprocess *preprocess, ath_model **model, ath_error *err) {
     const char *name = ath__config_text(config, "model");
     if (!*name) return ath__fail(err, ATH_USAGE, "model", "which model? Give model=NAME ('athanor models' lists them)");
     ATH_TRY(ath_model_create(name, model, err));
@@ -171,8 +173,8 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
     settings.bf16 = strcmp(ath__config_text(config, "precision"), "bf16") == 0;
     if (settings.bf16 && !ath__device_cpu()->bf16) {
         ath__remark(hooks, "PRECISION", true,
-                    "this processor (%s, %s) does not compute in bfloat16; float32 is used instead", ath__cpuinfo()->name,
-                    ath__cpu_tier_name(ath__cpuinfo()->tier));
+                    "this processor (%s, %s) does not compute in bfloat16; float32 is used instead",
+                    ath__cpuinfo()->name, ath__cpu_tier_name(ath__cpuinfo()->tier));
         settings.bf16 = false;
     }
     ATH_TRY(ath__network_create(model, &settings, network, err));
@@ -181,14 +183,15 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
     return ATH_OK;
 }
 
-ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
-                             bool train, struct ath__loader **loader, ath_error *err) {
+ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset,
+                             const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,
+                             ath_error *err) {
     struct ath__loader_settings settings = {.batch = ath__config_int(config, "batch"),
                                             .seed = (uint64_t)ath__config_int(config, "seed"),
                                             .shuffle = train,
                                             .threads = (int)ath__config_int(config, "loader.threads"),
                                             .preprocess = *preprocess};
-    int64_t count = ath_dataset_describe(dataset).count;
+    int64_t                     count = ath_dataset_describe(dataset).count;
     if (train && settings.batch > count)
         return ath__fail(err, ATH_USAGE, "batch", "batch=%lld is larger than the training set of %lld images",
                          (long long)settings.batch, (long long)count);

@@ -1,5 +1,5 @@
-/* From a configuration to the things that a run is made of. Every verb sets up through these, so that training, evaluation,
- * prediction, profile and merge cannot differ. */
+/* From a configuration to the things that a run is made of. Every verb sets up through these, so that training,
+ * evaluation, prediction, profile and merge cannot differ. */
 #ifndef ATH_TRAIN_SETUP_H
 #define ATH_TRAIN_SETUP_H
 
@@ -22,16 +22,17 @@ ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *tr
                                  ath_error *err);
 
 /* model=, model.*, reparam=; input and classes from the data set (which may be NULL: then input= and classes=). */
-ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
-                            ath_model **model, ath_error *err);
+ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
+                            const struct ath__preprocess *preprocess, ath_model **model, ath_error *err);
 
-/* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be had),
- * layout, micro-batches. `train` false: evaluation only. */
+/* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be
+ * had), layout, micro-batches. `train` false: evaluation only. */
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
                               struct ath__network **network, ath_error *err);
 
 /* A loader over the data set. */
-ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset, const struct ath__preprocess *preprocess,
-                             bool train, struct ath__loader **loader, ath_error *err);
+ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset,
+                             const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,
+                             ath_error *err);
 
 #endif

@@ -28,7 +28,8 @@ static ath_status find_weights(struct ath__source *source, ath_error *err) {
     ath__str_copy(folder, sizeof folder, *run ? run : "runs/last");
     if (!ath__folder_exists(folder))
         return ath__fail(err, ATH_USAGE, "run",
-                         *run ? "there is no run folder '%s'" : "which model? Give run=FOLDER or weights=FILE (there is no '%s')",
+                         *run ? "there is no run folder '%s'"
+                              : "which model? Give run=FOLDER or weights=FILE (there is no '%s')",
                          folder);
     ATH_TRY(ath__path_join(path, folder, "weights/best.safetensors", err));
     if (!ath__file_exists(path))
@@ -50,7 +51,8 @@ static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
     return status;
 }
 
-ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source, ath_error *err) {
+ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source,
+                            ath_error *err) {
     memset(source, 0, sizeof *source);
     ATH_TRY(ath_config_copy(config, &source->config, err));
     ath__setup_threads(source->config);
@@ -61,12 +63,14 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     ath_tensor_file_free(&source->file);
     if (described || !*ath__config_text(source->config, "model"))
         ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
-    else ATH_TRY(open_undescribed(source, err));
+    else
+        ATH_TRY(open_undescribed(source, err));
     ATH_TRY(ath__setup_network(source->config, source->model, false, hooks, &source->network, err));
     struct ath__load_report report;
     ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));
     if (report.missing + report.reshaped > 0 && !ath__config_flag(source->config, "weights.partial"))
-        return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing and %d have another shape (first: %s)",
-                         report.missing, report.reshaped, report.missing ? report.first_missing : report.first_reshaped);
+        return ath__fail(err, ATH_DATA, source->path,
+                         "%d tensors of the model are missing and %d have another shape (first: %s)", report.missing,
+                         report.reshaped, report.missing ? report.first_missing : report.first_reshaped);
     return ATH_OK;
 }

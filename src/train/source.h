@@ -14,9 +14,10 @@ struct ath__source {
     struct ath__network   *network; /* weights loaded, evaluation only */
 };
 
-/* ATH_USAGE when there is neither run= nor weights= nor a last run. A weights file that does not describe its model needs
- * model= and data= beside it. The source is the caller's to close, also after a failure. */
-ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source, ath_error *err);
+/* ATH_USAGE when there is neither run= nor weights= nor a last run. A weights file that does not describe its model
+ * needs model= and data= beside it. The source is the caller's to close, also after a failure. */
+ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source,
+                            ath_error *err);
 void       ath__source_close(struct ath__source *source);
 
 #endif

@@ -1,7 +1,7 @@
 /* Running a network's programs over samples: optimiser steps with micro-batches, and evaluation.
  *
- * With micro-batches a step is: prologue; body for every piece of the batch, gradients adding up; epilogue. A last piece of
- * another size runs on its own plan over the same accumulators.
+ * With micro-batches a step is: prologue; body for every piece of the batch, gradients adding up; epilogue. A last
+ * piece of another size runs on its own plan over the same accumulators.
  */
 #include "base/error.h"
 #include "train/network.h"

@@ -23,24 +23,24 @@
 #include <string.h>
 
 struct trainer {
-    ath_config             *config;
-    const ath_hooks        *hooks;
-    struct ath__run_folder  folder;
-    ath_dataset            *train_set, *val_set;
-    ath_model              *model;
-    struct ath__network    *network;
-    struct ath__loader     *train_loader, *val_loader;
-    struct ath__model_info  info;
-    struct ath__position    position;
-    struct ath__metrics     epoch_metrics, val_metrics;
-    const struct ath__schedule *schedule;
+    ath_config                   *config;
+    const ath_hooks              *hooks;
+    struct ath__run_folder        folder;
+    ath_dataset                  *train_set, *val_set;
+    ath_model                    *model;
+    struct ath__network          *network;
+    struct ath__loader           *train_loader, *val_loader;
+    struct ath__model_info        info;
+    struct ath__position          position;
+    struct ath__metrics           epoch_metrics, val_metrics;
+    const struct ath__schedule   *schedule;
     struct ath__schedule_settings schedule_settings;
-    int64_t                 epochs, steps_per_epoch;
-    int64_t                 resumed_epoch_count;
-    double                  last_checkpoint; /* clock */
-    double                  epoch_start, epoch_wait;
-    ath_train_result       *result;
-    bool                    finished_early;
+    int64_t                       epochs, steps_per_epoch;
+    int64_t                       resumed_epoch_count;
+    double                        last_checkpoint; /* clock */
+    double                        epoch_start, epoch_wait;
+    ath_train_result             *result;
+    bool                          finished_early;
 };
 
 /* The rate of the step that follows `step` steps. */
@@ -52,9 +52,10 @@ static double rate_at(const struct trainer *t, int64_t step) {
 static void report_progress(struct trainer *t, ath_activity activity, int64_t batch, int64_t batches) {
     if (!t->hooks || !t->hooks->progress) return;
     struct ath__position *p = &t->position;
-    double  seconds = ath__seconds() - t->epoch_start;
-    double  done = (double)p->epoch + (activity == ATH_ACTIVITY_EVAL ? 1.0 : (double)batch / (double)(batches ? batches : 1));
-    double  spent = p->run_seconds + seconds;
+    double                seconds = ath__seconds() - t->epoch_start;
+    double                done =
+        (double)p->epoch + (activity == ATH_ACTIVITY_EVAL ? 1.0 : (double)batch / (double)(batches ? batches : 1));
+    double       spent = p->run_seconds + seconds;
     ath_progress progress = {
         .activity = activity,
         .epoch = p->epoch + 1,
@@ -111,7 +112,7 @@ static ath_status copy_class_names(struct trainer *t, ath_error *err) {
 }
 
 static ath_status set_up(struct trainer *t, ath_error *err) {
-    ath_config *config = t->config;
+    ath_config           *config = t->config;
     enum ath__init_policy policy;
     ath__setup_threads(config);
     ATH_TRY(read_schedule(t, err));
@@ -202,7 +203,8 @@ static ath_status diverged(struct trainer *t, const char *what, double lr, ath_e
     char kept[ATH_PATH_MAX + 80] = "No epoch was finished before";
     if (t->position.epoch_count > 0)
         snprintf(kept, sizeof kept, "The weights of the last good epoch are kept in %s/weights", t->folder.path);
-    ath__fail(err, ATH_DIVERGED, NULL, "%s became infinite or not a number at step %lld (epoch %lld, lr %g). %s; try lr=%g or "
+    ath__fail(err, ATH_DIVERGED, NULL,
+              "%s became infinite or not a number at step %lld (epoch %lld, lr %g). %s; try lr=%g or "
               "a warm-up (warmup=1ep)",
               what, (long long)t->position.step, (long long)t->position.epoch + 1, lr, kept, lr / 10.0);
     char fields[128];
@@ -227,7 +229,7 @@ static ath_status train_batches(struct trainer *t, ath_error *err) {
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(t->train_loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
-        double lr = rate_at(t, t->position.step);
+        double              lr = rate_at(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count};
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
@@ -275,8 +277,8 @@ static ath_status finish_epoch(struct trainer *t, ath_error *err) {
     snprintf(fields, sizeof fields,
              "\"epoch\":%lld,\"step\":%lld,\"lr\":%.9g,\"train_loss\":%.9g,\"train_top1\":%.6g,\"val_loss\":%.9g,"
              "\"val_top1\":%.6g,\"seconds\":%.3f,\"images_per_second\":%.1f,\"planned_bytes\":%zu",
-             (long long)row.epoch, (long long)p->step, row.lr, row.train_loss, row.train_top1, row.val_loss, row.val_top1,
-             row.seconds, row.images_per_second, ath__network_planned(t->network));
+             (long long)row.epoch, (long long)p->step, row.lr, row.train_loss, row.train_top1, row.val_loss,
+             row.val_top1, row.seconds, row.images_per_second, ath__network_planned(t->network));
     p->run_seconds += trained;
     p->epoch++;
     p->batch = 0;
@@ -302,7 +304,8 @@ static bool enough(struct trainer *t) {
     double                      target = ath__config_real(t->config, "target_top1");
     int64_t                     patience = ath__config_int(t->config, "patience");
     if (target > 0.0 && p->best_epoch > 0 && p->best_top1 >= target) {
-        ath__remark(t->hooks, "TARGET", false, "target_top1=%g reached in epoch %lld", target, (long long)p->best_epoch);
+        ath__remark(t->hooks, "TARGET", false, "target_top1=%g reached in epoch %lld", target,
+                    (long long)p->best_epoch);
         return true;
     }
     if (patience > 0 && p->epoch - p->best_epoch >= patience) {
@@ -390,7 +393,7 @@ static void clean_up(struct trainer *t) {
 }
 
 ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result, ath_error *err) {
-    ath_train_result unwanted;
+    ath_train_result unwanted = {.epochs = 0};
     struct trainer   t = {.hooks = hooks, .result = result ? result : &unwanted};
     memset(t.result, 0, sizeof *t.result);
     ath_status status = resolve_config(&t, config, err);
@@ -400,8 +403,12 @@ ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train
     if (status == ATH_OK) {
         t.last_checkpoint = ath__seconds();
         status = run_epochs(&t, err);
-        if (status == ATH_OK) status = finish_run(&t, err);
-        else fill_result(&t);
+        if (status == ATH_OK) {
+            status = finish_run(&t, err);
+        } else {
+            fill_result(&t);
+            ath__run_folder_draw(&t.folder, &t.position, NULL);
+        }
     }
     clean_up(&t);
     return status;

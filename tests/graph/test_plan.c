@@ -1,10 +1,11 @@
 /* The compile pipeline against the interpreter: for small nets, every gradient and every updated state that a compiled
- * plan yields equals what the double-precision reference computes from the same unfused graph, in every layout, with and
- * without fusion, and with micro-batches.
+ * plan yields equals what the double-precision reference computes from the same unfused graph, in every layout, with
+ * and without fusion, and with micro-batches.
  *
- * Tolerance: the nets have at most LENGTH = 2,000 terms in any reduction and about ten layers; float32 rounding grows no
- * faster than eps * sqrt(LENGTH) per layer for random data, so relative errors (to the largest entry of a tensor) stay below
- * 10 * 45 * 6e-8 = 3e-5. Batch normalisation divides by a deviation near 1 here and adds a factor of about three.
+ * Tolerance: the nets have at most LENGTH = 2,000 terms in any reduction and about ten layers; float32 rounding grows
+ * no faster than eps * sqrt(LENGTH) per layer for random data, so relative errors (to the largest entry of a tensor)
+ * stay below 10 * 45 * 6e-8 = 3e-5. Batch normalisation divides by a deviation near 1 here and adds a factor of about
+ * three.
  */
 #include "athanor/graph.h"
 #include "base/mem.h"
@@ -47,8 +48,8 @@ static ath_value conv(ath_graph *g, ath_value x, const char *name, int64_t out, 
     ath_scope_push(g, name);
     ath_value w = ath_param(g, "weight", ath_shape_of(out, in, k, k), weight_init);
     ath_value b = bias ? ath_param(g, "bias", ath_shape_of(out), weight_init) : ATH_NONE;
-    ath_value y = ath_conv2d(g, x, w, b,
-                             &(ath_conv2d_attrs){.stride = {stride, stride}, .pad = {k / 2, k / 2, k / 2, k / 2}});
+    ath_value y =
+        ath_conv2d(g, x, w, b, &(ath_conv2d_attrs){.stride = {stride, stride}, .pad = {k / 2, k / 2, k / 2, k / 2}});
     ath_scope_pop(g);
     return y;
 }
@@ -74,7 +75,8 @@ static ath_value build_lenet(ath_graph *g, ath_value x) {
 /* Residual blocks with and without a projection, max pooling, global average pooling. */
 static ath_value build_resnet(ath_graph *g, ath_value x) {
     x = ath_relu(g, bn(g, conv(g, x, "stem", 16, 2, 3, 1, false), "bn0", 16));
-    x = ath_pool2d(g, x, &(ath_pool2d_attrs){.kind = ATH_POOL_MAX, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
+    x = ath_pool2d(g, x,
+                   &(ath_pool2d_attrs){.kind = ATH_POOL_MAX, .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}});
     ath_value y = ath_relu(g, bn(g, conv(g, x, "a1", 16, 16, 3, 1, false), "bn1", 16));
     y = bn(g, conv(g, y, "a2", 16, 16, 3, 1, false), "bn2", 16);
     x = ath_relu(g, ath_add(g, y, x));
@@ -130,7 +132,7 @@ static void fill_store(struct ath__store *store) {
     for (int i = 0; i < store->count; i++) {
         struct ath__entry *entry = &store->entries[i];
         int64_t            count = ath_shape_count(&entry->shape);
-        bool positive = strstr(entry->name, "var") || (strstr(entry->name, "bn") && strstr(entry->name, "weight"));
+        bool   positive = strstr(entry->name, "var") || (strstr(entry->name, "bn") && strstr(entry->name, "weight"));
         double fan = entry->shape.rank > 1 ? (double)count / (double)entry->shape.dims[0] : 16.0;
         float  bound = (float)sqrt(3.0 / fan);
         fill(entry->data, count, (uint32_t)i, positive ? 0.5f : -bound, positive ? 1.5f : bound);
