@@ -243,18 +243,23 @@ static ath_status write_classes(const char *path, const struct ath__model_info *
     return status;
 }
 
-ath_status ath__run_folder_begin(const struct ath__run_folder *folder, const ath_config *config,
-                                 const struct ath__model_info *info, ath_error *err) {
+ath_status ath__run_folder_settings(const struct ath__run_folder *folder, const ath_config *config, ath_error *err) {
     char                     path[ATH_PATH_MAX];
     struct ath__config_line *lines = NULL;
-    struct ath__environment  environment;
     int                      count;
-    ATH_TRY(remove_old_files(folder, err));
     ATH_TRY(list_settings(config, &lines, &count, err));
     ath_status status = ath__run_folder_file(folder, "config.yaml", path, err);
     if (status == ATH_OK) status = ath__config_yaml_write(path, lines, count, err);
     ath__free(lines);
-    ATH_TRY(status);
+    return status;
+}
+
+ath_status ath__run_folder_begin(const struct ath__run_folder *folder, const ath_config *config,
+                                 const struct ath__model_info *info, ath_error *err) {
+    char                    path[ATH_PATH_MAX];
+    struct ath__environment environment;
+    ATH_TRY(remove_old_files(folder, err));
+    ATH_TRY(ath__run_folder_settings(folder, config, err));
     ATH_TRY(ath__run_folder_file(folder, "env.json", path, err));
     ath__environment_read(ath__threads(), &environment);
     ATH_TRY(ath__environment_write(path, &environment, err));

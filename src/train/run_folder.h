@@ -24,6 +24,9 @@ ath_status ath__run_folder_open(const ath_config *config, struct ath__run_folder
 ath_status ath__run_folder_file(const struct ath__run_folder *folder, const char *name, char path[ATH_PATH_MAX],
                                 ath_error *err);
 
+/* config.yaml alone: at the beginning, and when a resumed run is extended. */
+ath_status ath__run_folder_settings(const struct ath__run_folder *folder, const ath_config *config, ath_error *err);
+
 /* config.yaml, env.json, classes.txt. */
 ath_status ath__run_folder_begin(const struct ath__run_folder *folder, const ath_config *config,
                                  const struct ath__model_info *info, ath_error *err);

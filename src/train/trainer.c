@@ -156,7 +156,10 @@ static ath_status start_or_resume(struct trainer *t, ath_error *err) {
         ATH_TRY(ath__run_folder_rewind(&t->folder, &t->position, err));
         ath__remark(t->hooks, "RESUME", false, "resumed behind epoch %lld, batch %lld (step %lld)",
                     (long long)t->position.epoch, (long long)t->position.batch, (long long)t->position.step);
-        return ATH_OK;
+        if (!ath__config_flag(t->config, "extend")) return ATH_OK;
+        /* The new length is now part of the run, so that a later resume need not say it again. */
+        ATH_TRY(ath__run_folder_settings(&t->folder, t->config, err));
+        return checkpoint(t, err);
     }
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
