@@ -23,8 +23,8 @@ struct ath__winograd_shape ath__winograd_shape_of(const ath_conv2d_attrs *attrs,
 int64_t                    ath__winograd_tile_count(const struct ath__winograd_shape *shape);
 
 /* NULL, or why a convolution from x to y cannot be done this way. */
-const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x, const struct ath__desc *weights,
-                                 const struct ath__desc *y);
+const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
+                                 const struct ath__desc *weights, const struct ath__desc *y);
 
 /* Tiles first .. first + count-1 of the source (6x6) and of the result (4x4). */
 void ath__winograd_source_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count,

@@ -8,12 +8,12 @@
  *
  *     by tiles      (few channels) all filters are transformed first. Then each thread takes a block of tiles at a time
  *                   through all three steps, with transformed tiles in its second-level cache; the filters stream by.
- *     by channels   (many channels, whose filters would fill the cache) the tiles of a chunk are transformed first. Then
- *                   each thread takes a group of result channels at a time: it transforms their filters, multiplies and
- *                   transforms back; the tiles stream by.
+ *     by channels   (many channels, whose filters would fill the cache) the tiles of a chunk are transformed first.
+ * Then each thread takes a group of result channels at a time: it transforms their filters, multiplies and transforms
+ * back; the tiles stream by.
  *
- * Nothing is summed across tasks, so results do not depend on the number of threads. Filters are transformed anew in each
- * run: they change in every step of training, and it costs few per cent.
+ * Nothing is summed across tasks, so results do not depend on the number of threads. Filters are transformed anew in
+ * each run: they change in every step of training, and it costs few per cent.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -35,10 +35,10 @@ struct conv {
     bool                                by_channels; /* else by tiles */
     int64_t                             act;
     int64_t                             from_blocks, to_blocks;
-    int64_t                             tiles;  /* in all                                       */
-    int64_t                             chunk;  /* tiles in hand: of a thread, or of all        */
-    int64_t                             group;  /* blocks of result channels multiplied at a time */
-    int64_t                             slots;  /* pieces of scratch, each one thread's         */
+    int64_t                             tiles; /* in all                                       */
+    int64_t                             chunk; /* tiles in hand: of a thread, or of all        */
+    int64_t                             group; /* blocks of result channels multiplied at a time */
+    int64_t                             slots; /* pieces of scratch, each one thread's         */
     int64_t                             source_frequency, result_frequency, filter_frequency;
     int64_t                             shared_floats, slot_floats;
 };
@@ -63,14 +63,36 @@ enum {
     GROUP_LANES = 64, /* result channels in a group */
 };
 
-/* Sizes were measured; they have wide optima. Fewer channels to a group where threads would otherwise have none. */
+static int64_t pieces(int64_t whole, int64_t piece) {
+    return (whole + piece - 1) / piece;
+}
+
+/* The group with which the busiest thread has least to do; among equals the largest. */
+static int64_t fair_group(const struct conv *conv, int64_t largest) {
+    int64_t best = largest, least = INT64_MAX;
+    for (int64_t group = largest; group >= conv->kernels->panel; group -= conv->kernels->panel) {
+        int64_t load = pieces(pieces(conv->to_blocks, group), conv->slots) * group;
+        if (load >= least) continue;
+        least = load;
+        best = group;
+    }
+    return best;
+}
+
+/* Sizes were measured; they have wide optima. They may depend on the number of threads, since results do not depend on
+ * them. */
 static void set_order(struct conv *conv) {
-    int64_t panel = conv->kernels->panel;
-    conv->by_channels = conv->shape.from_channels >= MANY_CHANNELS;
-    conv->chunk = min_i64(conv->by_channels ? TILES_PER_CHUNK : TILES_PER_BLOCK, conv->tiles);
-    conv->group = GROUP_LANES / conv->kernels->lanes;
-    while (conv->by_channels && conv->group > panel && conv->to_blocks / conv->group < conv->slots) conv->group -= panel;
-    conv->group = min_i64(conv->group, conv->to_blocks);
+    int64_t largest = min_i64(GROUP_LANES / conv->kernels->lanes, conv->to_blocks);
+    conv->by_channels =
+        conv->shape.from_channels >= MANY_CHANNELS && pieces(conv->to_blocks, conv->kernels->panel) >= conv->slots;
+    if (conv->by_channels) {
+        conv->chunk = min_i64(TILES_PER_CHUNK, conv->tiles);
+        conv->group = fair_group(conv, largest);
+    } else {
+        int64_t blocks = pieces(pieces(conv->tiles, TILES_PER_BLOCK), conv->slots) * conv->slots;
+        conv->chunk = pieces(conv->tiles, blocks);
+        conv->group = largest;
+    }
 }
 
 static void set_areas(struct conv *conv) {
@@ -113,7 +135,8 @@ static size_t scratch(const struct ath__problem *problem, const void *state) {
     return (size_t)(conv->shared_floats + conv->slots * conv->slot_floats) * sizeof(float);
 }
 
-/* ---- the three steps ------------------------------------------------------------------------------------------------ */
+/* ---- the three steps ------------------------------------------------------------------------------------------------
+ */
 
 /* Transforms the filters from one block of source channels to result blocks first .. first + count-1, a panel. */
 static void transform_filters(const struct conv_run *run, int64_t source, int64_t first, int64_t count, float *to) {
@@ -138,9 +161,9 @@ static void transform_filters(const struct conv_run *run, int64_t source, int64_
 /* Transforms tiles first .. first + count-1 of a range of channel blocks; they are tiles at .. of the transformed. */
 static void transform_source(const struct conv_run *run, int64_t first, int64_t count, int64_t channel,
                              int64_t channels, int64_t capacity, float *to) {
-    const struct conv          *conv = run->conv;
-    int64_t                     lanes = conv->kernels->lanes, plane = conv->shape.from_size[0] * conv->shape.from_size[1];
-    struct ath__winograd_tile   tiles[MOST_TILES];
+    const struct conv        *conv = run->conv;
+    int64_t                   lanes = conv->kernels->lanes, plane = conv->shape.from_size[0] * conv->shape.from_size[1];
+    struct ath__winograd_tile tiles[MOST_TILES];
     struct ath__winograd_gather gather = {.from = run->from + channel * plane * lanes,
                                           .tiles = tiles,
                                           .channel_blocks = channels,
@@ -210,13 +233,14 @@ static void filters_task(int64_t task, void *context) {
     int64_t                panel = task / conv->from_blocks, source = task % conv->from_blocks;
     int64_t                first = panel * conv->kernels->panel;
     int64_t                count = min_i64(conv->kernels->panel, conv->to_blocks - first);
-    transform_filters(run, source, first, count, run->shared + first * conv->kernels->lanes * conv->shape.from_channels);
+    transform_filters(run, source, first, count,
+                      run->shared + first * conv->kernels->lanes * conv->shape.from_channels);
 }
 
 static void tiles_slot(int64_t slot, void *context) {
     const struct conv_run *run = context;
     const struct conv     *conv = run->conv;
-    int64_t                lanes = conv->kernels->lanes, blocks = (conv->tiles + conv->chunk - 1) / conv->chunk;
+    int64_t                lanes = conv->kernels->lanes, blocks = pieces(conv->tiles, conv->chunk);
     float                 *source = run->slots + slot * conv->slot_floats;
     float                 *products = source + ATH_WINOGRAD_FREQUENCIES * conv->source_frequency;
     for (int64_t i = slot * blocks / conv->slots; i < (slot + 1) * blocks / conv->slots; i++) {
@@ -230,7 +254,7 @@ static void tiles_slot(int64_t slot, void *context) {
 
 static void run_by_tiles(struct conv_run *run) {
     const struct conv *conv = run->conv;
-    int64_t            panels = (conv->to_blocks + conv->kernels->panel - 1) / conv->kernels->panel;
+    int64_t            panels = pieces(conv->to_blocks, conv->kernels->panel);
     ath__parallel(panels * conv->from_blocks, filters_task, run);
     ath__parallel(conv->slots, tiles_slot, run);
 }
@@ -240,7 +264,7 @@ static void run_by_tiles(struct conv_run *run) {
 enum { SOURCE_BLOCKS = 8 }; /* of channels in one task of the first step */
 
 static int64_t source_ranges(const struct conv *conv) {
-    return (conv->from_blocks + SOURCE_BLOCKS - 1) / SOURCE_BLOCKS;
+    return pieces(conv->from_blocks, SOURCE_BLOCKS);
 }
 
 static void source_task(int64_t task, void *context) {
@@ -255,7 +279,7 @@ static void source_task(int64_t task, void *context) {
 static void channels_slot(int64_t slot, void *context) {
     const struct conv_run *run = context;
     const struct conv     *conv = run->conv;
-    int64_t                groups = (conv->to_blocks + conv->group - 1) / conv->group, lanes = conv->kernels->lanes;
+    int64_t                groups = pieces(conv->to_blocks, conv->group), lanes = conv->kernels->lanes;
     float                 *filters = run->slots + slot * conv->slot_floats;
     float                 *products = filters + ATH_WINOGRAD_FREQUENCIES * conv->filter_frequency;
     for (int64_t i = slot * groups / conv->slots; i < (slot + 1) * groups / conv->slots; i++) {
@@ -270,11 +294,11 @@ static void channels_slot(int64_t slot, void *context) {
 
 static void run_by_channels(struct conv_run *run) {
     const struct conv *conv = run->conv;
-    int64_t            chunks = (conv->tiles + conv->chunk - 1) / conv->chunk;
+    int64_t            chunks = pieces(conv->tiles, conv->chunk);
     for (int64_t i = 0; i < chunks; i++) {
         run->first = i * conv->chunk;
         run->count = min_i64(conv->chunk, conv->tiles - run->first);
-        ath__parallel((run->count + MOST_TILES - 1) / MOST_TILES * source_ranges(conv), source_task, run);
+        ath__parallel(pieces(run->count, MOST_TILES) * source_ranges(conv), source_task, run);
         ath__parallel(conv->slots, channels_slot, run);
     }
 }
@@ -307,20 +331,40 @@ static ath_status prepare_backward(const struct ath__problem *problem, void **st
     return prepare(problem, true, state, err);
 }
 
+enum {
+    FEWEST_PIXELS = 256, /* of the result, below which the filters' transform costs more than is saved */
+    SMALLEST_SIDE = 4,
+};
+
+/* The cost goes by tiles, a direct kernel's by pixels: where tiles are less than half full it is no slower (5x5 images,
+ * measured: 0.8 to 1.4 times as fast; 6x6 1.2 to 1.7, 7x7 1.7 to 2.4, whole tiles 2 to 3 times). */
+static const char *refuse_size(const struct ath__winograd_shape *shape) {
+    int64_t pixels = shape->to_size[0] * shape->to_size[1];
+    if (shape->to_size[0] < SMALLEST_SIDE || shape->to_size[1] < SMALLEST_SIDE ||
+        pixels * 2 < shape->tiles[0] * shape->tiles[1] * ATH_WINOGRAD_OUT * ATH_WINOGRAD_OUT)
+        return "direct is faster here: tiles mostly empty";
+    if (pixels * shape->images < FEWEST_PIXELS) return "direct is faster here: few pixels";
+    return NULL;
+}
+
 static const char *refuse_forward(const struct ath__problem *problem) {
     const struct ath__desc *y = &problem->out[0];
     const char             *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y);
     if (reason != NULL) return reason;
     if (problem->ins > 2 && problem->in[2].present && problem->in[2].dtype != ATH_F32) return "the bias is not f32";
     if (problem->ins > 3 && problem->in[3].present &&
-        (problem->in[3].dtype != ATH_F32 ||
-         !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
+        (problem->in[3].dtype != ATH_F32 || !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
         return "the residual must have the type and layout of the output";
-    return NULL;
+    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0].shape, &y->shape, false);
+    return refuse_size(&shape);
 }
 
 static const char *refuse_backward(const struct ath__problem *problem) {
-    return ath__winograd_refuse(problem->attrs, &problem->out[0], &problem->in[1], &problem->in[0]);
+    const char *reason = ath__winograd_refuse(problem->attrs, &problem->out[0], &problem->in[1], &problem->in[0]);
+    if (reason != NULL) return reason;
+    struct ath__winograd_shape shape =
+        ath__winograd_shape_of(problem->attrs, &problem->out[0].shape, &problem->in[0].shape, true);
+    return refuse_size(&shape);
 }
 
 const struct ath__impl ath__impl_winograd_conv2d = {

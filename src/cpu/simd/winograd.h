@@ -34,8 +34,8 @@ enum {
     ATH_WINOGRAD_CELLS = 9,        /* elements of a filter                     */
 };
 
-/* Where a tile lies: which of its rows and columns are inside the image, and the first element that is. Tiles of results
- * have top = left = 0. */
+/* Where a tile lies: which of its rows and columns are inside the image, and the first element that is. Tiles of
+ * results have top = left = 0. */
 struct ath__winograd_tile {
     int64_t at;
     int     top, bottom, left, right; /* rows top .. bottom-1, columns left .. right-1 */
@@ -92,8 +92,8 @@ struct ath__winograd_gradient {
 };
 
 struct ath__winograd_kernels {
-    int lanes; /* channels per block */
-    int panel; /* blocks per panel of transformed weights */
+    int lanes;                                                          /* channels per block */
+    int panel;                                                          /* blocks per panel of transformed weights */
     void (*gather_source)(const struct ath__winograd_gather *gather);   /* B^T d B of 6x6 tiles */
     void (*gather_gradient)(const struct ath__winograd_gather *gather); /* A dy A^T of 4x4 tiles */
     void (*scatter)(const struct ath__winograd_scatter *scatter);       /* A^T m A to 4x4 tiles  */
@@ -104,8 +104,6 @@ struct ath__winograd_kernels {
     void (*filters_back)(const float *from, int64_t from_frequency, int64_t count, float *to);
     void (*product)(const struct ath__winograd_product *product);
     void (*gradient)(const struct ath__winograd_gradient *gradient);
-    /* sums[c] += the sum of the `n` vectors x[i * lanes + c]. */
-    void (*sum_pixels)(const float *x, int64_t n, float *sums);
 };
 
 #if defined(__x86_64__)

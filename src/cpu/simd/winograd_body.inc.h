@@ -1,8 +1,8 @@
 /* The Winograd kernels over one vector vocabulary (include vec_*.h first, and define the two tilings below).
  *
- * Transforms work on one vector of channels at a time: columns first, into a small array, then rows. Products keep their
- * sums in registers over the whole reduction; neighbouring tiles of a channel block stand together, so that everything
- * that a step broadcasts is a fixed distance from one pointer:
+ * Transforms work on one vector of channels at a time: columns first, into a small array, then rows. Products keep
+ * their sums in registers over the whole reduction; neighbouring tiles of a channel block stand together, so that
+ * everything that a step broadcasts is a fixed distance from one pointer:
  *
  *     product    R tiles x 2 vectors of results; per channel R broadcasts, 2 loads, 2 R multiply-adds
  *     gradient   R channels x 3 vectors of dy;   per tile    R broadcasts, 3 loads, 3 R multiply-adds
@@ -167,15 +167,14 @@ ALWAYS_INLINE void result_tile(const float *from, int64_t from_frequency, vf y[O
 ALWAYS_INLINE void write_tile(const struct ath__winograd_scatter *s, vf y[OUT][OUT], vf bias, int64_t at,
                               const int rows, const int columns) {
     UNROLL
-    for (int row = 0; row < rows; row++)
-        UNROLL
-        for (int column = 0; column < columns; column++) {
-            int64_t place = at + row * s->to_row + column * VL;
-            vf      v = v_add(y[row][column], bias);
-            if (s->residual != NULL) v = v_add(v, v_load(s->residual + place));
-            if (s->relu) v = v_select(v_lt(v, v_set(0)), v_set(0), v);
-            v_store(s->to + place, v);
-        }
+    for (int row = 0; row < rows; row++) UNROLL
+    for (int column = 0; column < columns; column++) {
+        int64_t place = at + row * s->to_row + column * VL;
+        vf      v = v_add(y[row][column], bias);
+        if (s->residual != NULL) v = v_add(v, v_load(s->residual + place));
+        if (s->relu) v = v_select(v_lt(v, v_set(0)), v_set(0), v);
+        v_store(s->to + place, v);
+    }
 }
 
 static void scatter(const struct ath__winograd_scatter *s) {
@@ -240,7 +239,8 @@ static void filters_back(const float *from, int64_t from_frequency, int64_t coun
             vf g[3];
             filter_back_1d(half[row], g);
             UNROLL
-            for (int column = 0; column < 3; column++) v_store(to + (i * CELL_COUNT + row * 3 + column) * VL, g[column]);
+            for (int column = 0; column < 3; column++)
+                v_store(to + (i * CELL_COUNT + row * 3 + column) * VL, g[column]);
         }
     }
 }
@@ -252,12 +252,10 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
     vf      sum[PRODUCT_ROWS][PANEL];
     int64_t from_channel = p->from_channel;
     UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-        for (int v = 0; v < vectors; v++) sum[r][v] = add ? v_load(to + v * p->to_channel + r * VL) : v_set(0);
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) sum[r][v] = add ? v_load(to + v * p->to_channel + r * VL) : v_set(0);
     for (int64_t block = 0; block < blocks; block++, from += from_channel) {
-        _Pragma("GCC unroll 4")
-        for (int c = 0; c < VL; c++, weights += vectors * VL) {
+        _Pragma("GCC unroll 4") for (int c = 0; c < VL; c++, weights += vectors * VL) {
             vf w[PANEL];
             UNROLL
             for (int v = 0; v < vectors; v++) w[v] = v_load(weights + v * VL);
@@ -270,9 +268,8 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
         }
     }
     UNROLL
-    for (int r = 0; r < rows; r++)
-        UNROLL
-        for (int v = 0; v < vectors; v++) v_store(to + v * p->to_channel + r * VL, sum[r][v]);
+    for (int r = 0; r < rows; r++) UNROLL
+    for (int v = 0; v < vectors; v++) v_store(to + v * p->to_channel + r * VL, sum[r][v]);
 }
 
 typedef void (*product_tile_fn)(const struct ath__winograd_product *p, const float *from, int64_t blocks,
@@ -284,7 +281,8 @@ typedef void (*product_tile_fn)(const struct ath__winograd_product *p, const flo
         product_tile(p, from, blocks, weights, add, to, R, V);                                                         \
     }
 #define PRODUCT_TILES(R) PRODUCT_TILE(R, 1) PRODUCT_TILE(R, 2)
-#define PRODUCT_PAIR(R) {product_##R##x1, product_##R##x2}
+#define PRODUCT_PAIR(R)                                                                                                \
+    { product_##R##x1, product_##R##x2 }
 PRODUCT_TILES(1)
 PRODUCT_TILES(2)
 PRODUCT_TILES(3)
@@ -303,9 +301,9 @@ PRODUCT_TILES(14)
 #endif
 
 static const product_tile_fn product_tiles[PRODUCT_ROWS][PANEL] = {
-    PRODUCT_PAIR(1),  PRODUCT_PAIR(2),  PRODUCT_PAIR(3),  PRODUCT_PAIR(4),  PRODUCT_PAIR(5),  PRODUCT_PAIR(6),
+    PRODUCT_PAIR(1),  PRODUCT_PAIR(2),  PRODUCT_PAIR(3), PRODUCT_PAIR(4),  PRODUCT_PAIR(5),  PRODUCT_PAIR(6),
 #if PRODUCT_ROWS > 6
-    PRODUCT_PAIR(7),  PRODUCT_PAIR(8),  PRODUCT_PAIR(9),  PRODUCT_PAIR(10), PRODUCT_PAIR(11), PRODUCT_PAIR(12),
+    PRODUCT_PAIR(7),  PRODUCT_PAIR(8),  PRODUCT_PAIR(9), PRODUCT_PAIR(10), PRODUCT_PAIR(11), PRODUCT_PAIR(12),
     PRODUCT_PAIR(13), PRODUCT_PAIR(14),
 #endif
 };
@@ -343,9 +341,8 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const 
     UNROLL
     for (int v = 0; v < vectors; v++) from[v] = dy + v * g->dy_channel;
     UNROLL
-    for (int r = 0; r < GRADIENT_ROWS; r++)
-        UNROLL
-        for (int v = 0; v < vectors; v++) sum[r][v] = g->add ? v_load(sums + v * block + r * VL) : v_set(0);
+    for (int r = 0; r < GRADIENT_ROWS; r++) UNROLL
+    for (int v = 0; v < vectors; v++) sum[r][v] = g->add ? v_load(sums + v * block + r * VL) : v_set(0);
     for (int64_t i = 0; i < tiles; i++) {
         vf d[GRADIENT_VECTORS];
         UNROLL
@@ -358,9 +355,8 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const 
         }
     }
     UNROLL
-    for (int r = 0; r < GRADIENT_ROWS; r++)
-        UNROLL
-        for (int v = 0; v < vectors; v++) v_store(sums + v * block + r * VL, sum[r][v]);
+    for (int r = 0; r < GRADIENT_ROWS; r++) UNROLL
+    for (int v = 0; v < vectors; v++) v_store(sums + v * block + r * VL, sum[r][v]);
 }
 
 static void gradient_1(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums) {
@@ -386,11 +382,5 @@ static void gradient(const struct ath__winograd_gradient *g) {
     }
 }
 
-static void sum_pixels(const float *x, int64_t n, float *sums) {
-    vf sum[2] = {v_load(sums), v_set(0)};
-    for (int64_t i = 0; i < n; i++) sum[i % 2] = v_add(sum[i % 2], v_load(x + i * VL));
-    v_store(sums, v_add(sum[0], sum[1]));
-}
-
 #define ATH_WINOGRAD_KERNELS_TABLE                                                                                     \
-    {VL, PANEL, gather_source, gather_gradient, scatter, filters, filters_back, product, gradient, sum_pixels}
+    { VL, PANEL, gather_source, gather_gradient, scatter, filters, filters_back, product, gradient }
