@@ -64,7 +64,8 @@ static void clip(int64_t begin, int size, int64_t limit, int *first, int *end) {
 static void list_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count, int tile_size,
                        const int64_t before[2], const int64_t size[2], int64_t channels,
                        struct ath__winograd_tile *tiles) {
-    int64_t lanes = ath__winograd_kernels()->lanes;
+    const struct ath__winograd_kernels *kernels = ath__winograd_kernels();
+    int64_t lanes = kernels ? kernels->lanes : 1; /* without kernels the rows refuse, and nothing comes here */
     int64_t per_image = shape->tiles[0] * shape->tiles[1], image_floats = channels * size[0] * size[1];
     for (int64_t i = 0; i < count; i++) {
         struct ath__winograd_tile *tile = &tiles[i];
