@@ -15,7 +15,13 @@
 #include <stddef.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL_SOME _Pragma("clang loop unroll_count(4)")
+#else
 #define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL_SOME _Pragma("GCC unroll 4")
+#endif
 
 enum {
     OUT = ATH_WINOGRAD_OUT,
@@ -163,17 +169,20 @@ ALWAYS_INLINE void result_tile(const float *from, int64_t from_frequency, vf y[O
     for (int row = 0; row < OUT; row++) result_1d(half[row], y[row]);
 }
 
-/* Rows and columns beyond `rows` and `columns` are not written. */
-ALWAYS_INLINE void write_tile(const struct ath__winograd_scatter *s, vf y[OUT][OUT], vf bias, int64_t at,
-                              const int rows, const int columns) {
+/* Rows and columns that the tile lacks are not written. */
+ALWAYS_INLINE void write_tile(const struct ath__winograd_scatter *s, vf y[OUT][OUT], vf bias,
+                              const struct ath__winograd_tile *tile, int64_t at, const bool all) {
     UNROLL
-    for (int row = 0; row < rows; row++) UNROLL
-    for (int column = 0; column < columns; column++) {
-        int64_t place = at + row * s->to_row + column * VL;
-        vf      v = v_add(y[row][column], bias);
-        if (s->residual != NULL) v = v_add(v, v_load(s->residual + place));
-        if (s->relu) v = v_select(v_lt(v, v_set(0)), v_set(0), v);
-        v_store(s->to + place, v);
+    for (int row = 0; row < OUT; row++) {
+        UNROLL
+        for (int column = 0; column < OUT; column++) {
+            if (!all && (row >= tile->bottom || column >= tile->right)) continue;
+            int64_t place = at + row * s->to_row + column * VL;
+            vf      v = v_add(y[row][column], bias);
+            if (s->residual != NULL) v = v_add(v, v_load(s->residual + place));
+            if (s->relu) v = v_select(v_lt(v, v_set(0)), v_set(0), v);
+            v_store(s->to + place, v);
+        }
     }
 }
 
@@ -186,9 +195,9 @@ static void scatter(const struct ath__winograd_scatter *s) {
             vf                               y[OUT][OUT];
             result_tile(s->from + k * s->from_channel + i * VL, s->from_frequency, y);
             if (tile->bottom == OUT && tile->right == OUT)
-                write_tile(s, y, bias, at, OUT, OUT);
+                write_tile(s, y, bias, tile, at, true);
             else
-                write_tile(s, y, bias, at, tile->bottom, tile->right);
+                write_tile(s, y, bias, tile, at, false);
             for (int row = 0; s->act != NULL && row < tile->bottom; row++) {
                 float *line = s->to + at + row * s->to_row;
                 s->act(line, NULL, line, tile->right * VL, 0.0f, 0.0f);
@@ -252,10 +261,13 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
     vf      sum[PRODUCT_ROWS][PANEL];
     int64_t from_channel = p->from_channel;
     UNROLL
-    for (int r = 0; r < rows; r++) UNROLL
-    for (int v = 0; v < vectors; v++) sum[r][v] = add ? v_load(to + v * p->to_channel + r * VL) : v_set(0);
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) sum[r][v] = add ? v_load(to + v * p->to_channel + r * VL) : v_set(0);
+    }
     for (int64_t block = 0; block < blocks; block++, from += from_channel) {
-        _Pragma("GCC unroll 4") for (int c = 0; c < VL; c++, weights += vectors * VL) {
+        UNROLL_SOME
+        for (int c = 0; c < VL; c++, weights += vectors * VL) {
             vf w[PANEL];
             UNROLL
             for (int v = 0; v < vectors; v++) w[v] = v_load(weights + v * VL);
@@ -268,8 +280,10 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
         }
     }
     UNROLL
-    for (int r = 0; r < rows; r++) UNROLL
-    for (int v = 0; v < vectors; v++) v_store(to + v * p->to_channel + r * VL, sum[r][v]);
+    for (int r = 0; r < rows; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) v_store(to + v * p->to_channel + r * VL, sum[r][v]);
+    }
 }
 
 typedef void (*product_tile_fn)(const struct ath__winograd_product *p, const float *from, int64_t blocks,
@@ -341,8 +355,10 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const 
     UNROLL
     for (int v = 0; v < vectors; v++) from[v] = dy + v * g->dy_channel;
     UNROLL
-    for (int r = 0; r < GRADIENT_ROWS; r++) UNROLL
-    for (int v = 0; v < vectors; v++) sum[r][v] = g->add ? v_load(sums + v * block + r * VL) : v_set(0);
+    for (int r = 0; r < GRADIENT_ROWS; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) sum[r][v] = g->add ? v_load(sums + v * block + r * VL) : v_set(0);
+    }
     for (int64_t i = 0; i < tiles; i++) {
         vf d[GRADIENT_VECTORS];
         UNROLL
@@ -355,8 +371,10 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const 
         }
     }
     UNROLL
-    for (int r = 0; r < GRADIENT_ROWS; r++) UNROLL
-    for (int v = 0; v < vectors; v++) v_store(sums + v * block + r * VL, sum[r][v]);
+    for (int r = 0; r < GRADIENT_ROWS; r++) {
+        UNROLL
+        for (int v = 0; v < vectors; v++) v_store(sums + v * block + r * VL, sum[r][v]);
+    }
 }
 
 static void gradient_1(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums) {
