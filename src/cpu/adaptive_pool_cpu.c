@@ -107,9 +107,9 @@ static void pool_task(int64_t task, void *context) {
     const struct pool_work *work = context;
     int64_t                 plane = task / work->y.height, p = task % work->y.height, inner = work->x.inner;
     for (int64_t q = 0; q < work->y.width; q++) {
-        struct window v = {
-            window_begin(p, work->x.height, work->y.height), window_end(p, work->x.height, work->y.height),
-            window_begin(q, work->x.width, work->y.width), window_end(q, work->x.width, work->y.width)};
+        struct window v = {window_begin(p, work->x.height, work->y.height),
+                           window_end(p, work->x.height, work->y.height), window_begin(q, work->x.width, work->y.width),
+                           window_end(q, work->x.width, work->y.width)};
         for (int64_t lane = 0; lane < inner; lane += LANES) {
             int64_t n = inner - lane < LANES ? inner - lane : LANES;
             int64_t at = ((plane * work->y.height + p) * work->y.width + q) * inner + lane;

@@ -4,9 +4,9 @@
  *     y = act((x - mean) * invstd * gamma + beta + residual)
  *     running = (1 - momentum) * running + momentum * (mean or var * M / (M - 1))
  *
- * Statistics. Each panel of at most 128 x 16 elements gives, per lane, its own mean and the squares around that mean,
- * in float32, in two passes over memory that the first has brought into the cache. Panels, chunks and lanes are then
- * merged in double by
+ * Statistics. Each panel of at most 128 x 16 elements gives, per lane, its own mean (as a sum of two float32) and the
+ * squares around that mean, in float32, in two passes over memory that the first has brought into the cache. Panels,
+ * chunks and lanes are then merged in double by
  *
  *     d = mean_b - mean_a;  mean = mean_a + d n_b / n;  squares = squares_a + squares_b + d^2 n_a n_b / n
  *
@@ -54,14 +54,15 @@ static void merge(struct moments *a, double n, double mean, double squares) {
 
 static void stats_panel(const struct norm_work *work, int64_t local, int64_t index, struct moments *own) {
     struct ath__norm_panel panel = {.low = work->low};
-    float                  mean[ATH_PANEL_LANES], squares[ATH_PANEL_LANES];
+    float                  mean[ATH_PANEL_LANES], rest[ATH_PANEL_LANES], squares[ATH_PANEL_LANES];
     bool                   valid[ATH_PANEL_LANES];
     int64_t                at = ath__norm_view_panel(work->view, work->group + local, index, &panel, valid);
     panel.x = (const char *)work->exec->in[X] + (size_t)at * (work->low ? 2 : 4);
-    work->kernels->norm_stats(&panel, mean, squares);
+    work->kernels->norm_stats(&panel, mean, rest, squares);
     for (int lane = 0; lane < ATH_PANEL_LANES; lane++)
         if (valid[lane])
-            merge(&own[lane], (double)(panel.pieces * panel.rows), (double)mean[lane], (double)squares[lane]);
+            merge(&own[lane], (double)(panel.pieces * panel.rows), (double)mean[lane] + (double)rest[lane],
+                  (double)squares[lane]);
 }
 
 static void stats_task(int64_t task, void *context) {
@@ -81,11 +82,13 @@ static void finish_channel(const struct norm_work *work, int64_t channel, const 
     const ath_batch_norm_attrs *attrs = work->exec->problem->attrs;
     const void *const          *in = (const void *const *)work->exec->in;
     double                      var = m->squares / m->n, invstd = 1.0 / sqrt(var + attrs->eps), p = attrs->momentum;
-    double running_mean = (double)((const float *)in[RUNNING_MEAN])[channel];
-    double running_var = (double)((const float *)in[RUNNING_VAR])[channel];
+    double                      running_mean = (double)((const float *)in[RUNNING_MEAN])[channel];
+    double                      running_var = (double)((const float *)in[RUNNING_VAR])[channel];
     work->mean[channel] = (float)m->mean;
     work->scale[channel] = (float)(invstd * (double)((const float *)in[GAMMA])[channel]);
-    work->shift[channel] = ((const float *)in[BETA])[channel];
+    /* What rounding the mean to float32 leaves is made good in the shift. */
+    work->shift[channel] = (float)((double)((const float *)in[BETA])[channel] +
+                                   ((double)work->mean[channel] - m->mean) * (double)work->scale[channel]);
     double result[5] = {0.0, m->mean, invstd, (1.0 - p) * running_mean + p * m->mean,
                         (1.0 - p) * running_var + p * var * m->n / (m->n - 1.0)};
     for (int o = MEAN; o <= NEW_VAR; o++)
@@ -128,7 +131,8 @@ static void apply_task(int64_t task, void *context) {
     const struct norm_work      *work = context;
     const struct ath__norm_view *view = work->view;
     int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
-    int64_t                      end = (chunk + 1) * view->chunk;
+    if (view->interleaved) chunk = view->chunks - 1 - chunk; /* what was read last is still in the cache */
+    int64_t end = (chunk + 1) * view->chunk;
     for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
         for (int64_t g = first; g < last; g++) apply_panel(work, work->group + g, i);
 }

@@ -5,8 +5,8 @@
  *     dx = gamma * invstd * (g - dbeta / M - xhat dgamma / M),   xhat = (x - mean) * invstd, M = N*H*W
  *
  * One pass sums, one pass applies, over a few groups of channels at a time so that the second finds the operands in the
- * cache. Panels of at most 128 rows are summed in float32 and carried on in double; the split is fixed by the shape. g is
- * computed twice instead of stored. x - mean is formed before it is multiplied, so large means cost no digits.
+ * cache. Panels of at most 128 rows are summed in float32 and carried on in double; the split is fixed by the shape. g
+ * is computed twice instead of stored. x - mean is formed before it is multiplied, so large means cost no digits.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -30,7 +30,7 @@ struct grad_work {
     int64_t                      group, groups;
     bool                         low;
     int                          act;
-    struct sums                 *partial; /* [groups now][chunks][16] */
+    struct sums                 *partial;   /* [groups now][chunks][16] */
     float                       *a, *b, *c; /* per channel: dx = a g + b (x - mean) + c */
 };
 
@@ -47,9 +47,8 @@ static size_t place_panel(const struct grad_work *work, int64_t group, int64_t i
     panel->x = operand(work, X, at);
     panel->y_in = operand(work, Y, at);
     for (int lane = 0; lane < ATH_PANEL_LANES; lane++)
-        panel->mean[lane] = valid[lane] ? ((const float *)work->exec->in[MEAN])[ath__norm_view_channel(
-                                              work->view, group, lane)]
-                                        : 0.0f;
+        panel->mean[lane] =
+            valid[lane] ? ((const float *)work->exec->in[MEAN])[ath__norm_view_channel(work->view, group, lane)] : 0.0f;
     return at;
 }
 
@@ -123,7 +122,8 @@ static void apply_task(int64_t task, void *context) {
     const struct grad_work      *work = context;
     const struct ath__norm_view *view = work->view;
     int64_t                      first, last, chunk = ath__norm_view_task(view, work->groups, task, &first, &last);
-    int64_t                      end = (chunk + 1) * view->chunk;
+    if (view->interleaved) chunk = view->chunks - 1 - chunk; /* what was read last is still in the cache */
+    int64_t end = (chunk + 1) * view->chunk;
     for (int64_t i = chunk * view->chunk; i < end && i < view->panels; i++)
         for (int64_t g = first; g < last; g++) apply_panel(work, work->group + g, i);
 }
@@ -214,6 +214,7 @@ const struct ath__impl ath__impl_cpu_batch_norm_grad = {
     .release = grad_release,
     .scratch = grad_scratch,
     .run = grad_run,
-    .in_place = MAY_SHARE(DX, DY) | MAY_SHARE(DX, X) | MAY_SHARE(DX, Y) | MAY_SHARE(DX, DY2) | MAY_SHARE(DRESIDUAL, DY) |
-                MAY_SHARE(DRESIDUAL, X) | MAY_SHARE(DRESIDUAL, Y) | MAY_SHARE(DRESIDUAL, DY2),
+    .in_place = MAY_SHARE(DX, DY) | MAY_SHARE(DX, X) | MAY_SHARE(DX, Y) | MAY_SHARE(DX, DY2) |
+                MAY_SHARE(DRESIDUAL, DY) | MAY_SHARE(DRESIDUAL, X) | MAY_SHARE(DRESIDUAL, Y) |
+                MAY_SHARE(DRESIDUAL, DY2),
 };

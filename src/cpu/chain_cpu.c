@@ -44,7 +44,8 @@ struct chain_state {
     int64_t                    count; /* elements of an output's memory */
 };
 
-/* ---- the problem as a chain --------------------------------------------------------------------------------------------- */
+/* ---- the problem as a chain
+ * --------------------------------------------------------------------------------------------- */
 
 static ath_chain_attrs single_step(ath_chain_code code, int64_t kind, int inputs) {
     ath_chain_attrs chain;
@@ -124,21 +125,21 @@ static const char *chain_refuse(const struct ath__problem *problem) {
         const struct ath__desc *in = &problem->in[i];
         if (!floating(in->dtype)) return "neither f32 nor bf16";
         if (in->shape.rank > out->shape.rank) return "more dimensions than the output";
-        bool same = ath_shape_equal(&in->shape, &out->shape) &&
-                    ath__layout_equal(&in->layout, &out->layout, out->shape.rank);
+        bool same =
+            ath_shape_equal(&in->shape, &out->shape) && ath__layout_equal(&in->layout, &out->layout, out->shape.rank);
         if (!same && !ath__layout_is_plain(&in->layout, in->shape.rank)) return "a broadcast operand that is not plain";
     }
     return NULL;
 }
 
-/* ---- preparation --------------------------------------------------------------------------------------------------------- */
+/* ---- preparation
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void prepare_input(struct chain_state *state, int i, const struct ath__desc *in, const struct ath__desc *out) {
     struct chain_input *input = &state->input[i];
     input->last_read = -1;
     input->slot = -1;
-    if (ath_shape_equal(&in->shape, &out->shape) &&
-        ath__layout_equal(&in->layout, &out->layout, out->shape.rank)) {
+    if (ath_shape_equal(&in->shape, &out->shape) && ath__layout_equal(&in->layout, &out->layout, out->shape.rank)) {
         input->kind = in->dtype == ATH_F32 ? INPUT_DIRECT : INPUT_WIDEN;
     } else if (ath_shape_count(&in->shape) == 1) {
         input->kind = INPUT_SCALAR;
@@ -208,7 +209,8 @@ static void chain_release(void *state) {
     ath__free(state);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ------------------------------------------------------------------------------------------------------------- */
 
 struct chain_work {
     const struct chain_state *state;
@@ -293,14 +295,10 @@ static ath_status chain_run(const struct ath__exec *exec, void *state) {
 
 /* Any output may take the memory of any of the first eight inputs (in_place has eight bits for each output). */
 #define CHAIN_IMPL(operator)                                                                                           \
-    const struct ath__impl ath__impl_cpu_##operator = {.op = #operator,                                                \
-                                                       .name = "cpu",                                                  \
-                                                       .layouts = chain_layouts,                                       \
-                                                       .refuse = chain_refuse,                                         \
-                                                       .prepare = chain_prepare,                                       \
-                                                       .release = chain_release,                                       \
-                                                       .run = chain_run,                                               \
-                                                       .in_place = 0xFFFFFFFFu}
+    const struct ath__impl ath__impl_cpu_##operator= {                                                                 \
+        .op = #operator, .name = "cpu", .layouts = chain_layouts, .refuse = chain_refuse, .prepare = chain_prepare,    \
+        .release = chain_release, .run = chain_run, .in_place = 0xFFFFFFFFu                                            \
+    }
 CHAIN_IMPL(chain);
 CHAIN_IMPL(act);
 CHAIN_IMPL(act_grad);

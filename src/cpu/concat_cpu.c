@@ -30,7 +30,8 @@ static void concat_layouts(struct ath__layout_wish *wish) {
 }
 
 static const char *concat_refuse(const struct ath__problem *problem) {
-    return possible(problem->attrs, problem->ins, problem->in, &problem->out[0]) ? NULL : "parts that are no whole blocks";
+    return possible(problem->attrs, problem->ins, problem->in, &problem->out[0]) ? NULL
+                                                                                 : "parts that are no whole blocks";
 }
 
 static ath_status concat_run(const struct ath__exec *exec, void *state) {

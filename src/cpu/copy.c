@@ -1,7 +1,7 @@
 /* Strided copies (see copy.h).
  *
- * The loops are sorted by the stride of the destination, so that it is written in order, and merged where two are one in
- * both operands. What remains inside is one of three bodies: rows that are contiguous on both sides, a transposition
+ * The loops are sorted by the stride of the destination, so that it is written in order, and merged where two are one
+ * in both operands. What remains inside is one of three bodies: rows that are contiguous on both sides, a transposition
  * (contiguous along one loop in the source and along another in the destination, in 8 x 8 blocks), or single elements.
  */
 #include "cpu/copy.h"

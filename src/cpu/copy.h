@@ -1,7 +1,7 @@
 /* Strided copies with conversion: the one engine under reorder, cast, slice, pad, concat, permute and expand.
  *
- * A copy is a set of loops; loop i moves `size` times by src_stride and dst_stride elements. The order of the loops does
- * not matter: the engine sorts, merges and tiles them, and splits them over the threads.
+ * A copy is a set of loops; loop i moves `size` times by src_stride and dst_stride elements. The order of the loops
+ * does not matter: the engine sorts, merges and tiles them, and splits them over the threads.
  */
 #ifndef ATH_CPU_COPY_H
 #define ATH_CPU_COPY_H

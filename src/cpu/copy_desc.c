@@ -1,9 +1,9 @@
 /* Copies between layouts (see copy.h).
  *
- * Both layouts cut each logical dimension into digits: index = ... + j2 * s2 + j1 * s1 + j0, with steps that divide each
- * other. The union of both sets of steps gives digits in which both memories move by constant strides. A dimension that
- * the largest step does not divide is cut into boxes that are exact (first the whole multiples of the largest step, then
- * of the next in what remains ...), and every combination of boxes is one strided copy.
+ * Both layouts cut each logical dimension into digits: index = ... + j2 * s2 + j1 * s1 + j0, with steps that divide
+ * each other. The union of both sets of steps gives digits in which both memories move by constant strides. A dimension
+ * that the largest step does not divide is cut into boxes that are exact (first the whole multiples of the largest
+ * step, then of the next in what remains ...), and every combination of boxes is one strided copy.
  */
 #include "cpu/copy.h"
 
@@ -68,10 +68,10 @@ static bool make_digits(struct digits *digits, const struct ath__physical *src, 
 }
 
 struct boxes {
-    int              rank;
-    const int64_t   *size;
-    struct digits    digits[ATH_MAX_RANK];
-    size_t           src_bytes, dst_bytes;
+    int            rank;
+    const int64_t *size;
+    struct digits  digits[ATH_MAX_RANK];
+    size_t         src_bytes, dst_bytes;
 };
 
 /* Dimension `dim` onwards: each of its boxes, combined with all boxes of the dimensions after it. */

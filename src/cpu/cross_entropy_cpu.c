@@ -200,8 +200,8 @@ static const char *operands_refuse(const struct ath__desc *logits, const struct 
     if (logits->dtype != ATH_F32 && logits->dtype != ATH_BF16) return "logits neither f32 nor bf16";
     if (!ath__layout_is_plain(&logits->layout, 2) || !ath__layout_is_plain(&labels->layout, labels->shape.rank))
         return "not plain";
-    bool known = labels->shape.rank == 1 ? labels->dtype == ATH_I32
-                                         : labels->dtype == ATH_F32 || labels->dtype == ATH_BF16;
+    bool known =
+        labels->shape.rank == 1 ? labels->dtype == ATH_I32 : labels->dtype == ATH_F32 || labels->dtype == ATH_BF16;
     return known ? NULL : "labels neither i32 nor soft targets";
 }
 

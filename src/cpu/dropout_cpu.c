@@ -4,8 +4,8 @@
  *
  *     key = (rng[0] ^ rng[3], rng[1]),   counter = (i / 4, n, rng[2], ATH_RNG_DROPOUT + 256 * id)
  *
- * so it depends on the sample and not on layout, threads or batch split. `draw * 2^-32 >= p` is tested in whole numbers:
- * draw >= ceil(p * 2^32), which is exact.
+ * so it depends on the sample and not on layout, threads or batch split. `draw * 2^-32 >= p` is tested in whole
+ * numbers: draw >= ceil(p * 2^32), which is exact.
  */
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -79,11 +79,11 @@ static void dropout_task(int64_t task, void *context) {
 
 static ath_status dropout_run(const struct ath__exec *exec, void *state) {
     (void)state;
-    const struct ath__desc   *desc = &exec->problem->in[0];
-    const ath_dropout_attrs  *attrs = exec->problem->attrs;
-    const int32_t            *rng = exec->in[1];
-    struct dropout_work       work = {.kernels = ath__kernels(), .exec = exec};
-    int                       rank = desc->shape.rank;
+    const struct ath__desc  *desc = &exec->problem->in[0];
+    const ath_dropout_attrs *attrs = exec->problem->attrs;
+    const int32_t           *rng = exec->in[1];
+    struct dropout_work      work = {.kernels = ath__kernels(), .exec = exec};
+    int                      rank = desc->shape.rank;
     work.key[0] = (uint32_t)rng[0] ^ (uint32_t)rng[3];
     work.key[1] = (uint32_t)rng[1];
     work.step = (uint32_t)rng[2];

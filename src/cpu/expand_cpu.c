@@ -43,7 +43,8 @@ static void expand_layouts(struct ath__layout_wish *wish) {
 
 static const char *expand_refuse(const struct ath__problem *problem) {
     const struct ath__desc *in = &problem->in[0], *out = &problem->out[0];
-    if (in->shape.rank > out->shape.rank || !ath__layout_is_plain(&in->layout, in->shape.rank)) return "input not plain";
+    if (in->shape.rank > out->shape.rank || !ath__layout_is_plain(&in->layout, in->shape.rank))
+        return "input not plain";
     if ((in->dtype != ATH_F32 && in->dtype != ATH_BF16) || (out->dtype != ATH_F32 && out->dtype != ATH_BF16))
         return "neither f32 nor bf16";
     return NULL;

@@ -1,7 +1,7 @@
 /* Broadcast operands in tiles (see expand_tile.h).
  *
- * The output's physical dimensions become loops with the operand's strides, merged where neighbours are one loop. A read
- * makes one innermost row and, where the operand stands still along the next loop, repeats it by doubling.
+ * The output's physical dimensions become loops with the operand's strides, merged where neighbours are one loop. A
+ * read makes one innermost row and, where the operand stands still along the next loop, repeats it by doubling.
  */
 #include "cpu/expand_tile.h"
 
@@ -27,8 +27,8 @@ void ath__expansion_make(struct ath__expansion *expansion, const struct ath__des
         int64_t stride = in_stride[dim] * physical.step[i], size = physical.size[i];
         bool    bounded = in_stride[dim] != 0 && padded[dim] != out->shape.dims[dim];
         if (size == 1 && !bounded) continue;
-        bool merge = loops > 0 && !bounded && expansion->bound[loops - 1] < 0 &&
-                     expansion->stride[loops - 1] == stride * size;
+        bool merge =
+            loops > 0 && !bounded && expansion->bound[loops - 1] < 0 && expansion->stride[loops - 1] == stride * size;
         if (!merge) {
             expansion->size[loops] = 1;
             loops++;
@@ -82,7 +82,8 @@ void ath__expansion_read(const struct ath__expansion *expansion, const void *dat
             if (expansion->bound[i] >= 0) position[expansion->bound[i]] += index[i] * expansion->step[i];
         }
         for (int i = 0; i <= last; i++)
-            if (expansion->bound[i] >= 0) exists &= position[expansion->bound[i]] < expansion->limit[expansion->bound[i]];
+            if (expansion->bound[i] >= 0)
+                exists &= position[expansion->bound[i]] < expansion->limit[expansion->bound[i]];
         int64_t row = expansion->size[last] - index[last], valid = row, run;
         if (row > n) row = n;
         if (expansion->bound[last] >= 0) {

@@ -116,8 +116,7 @@ int64_t ath__norm_view_panel(const struct ath__norm_view *view, int64_t group, i
         panel->lanes = (int)(view->channels - group * ATH_PANEL_LANES);
     for (int lane = 0; lane < ATH_PANEL_LANES; lane++) {
         valid[lane] = lane < panel->lanes && ath__norm_view_channel(view, group, lane) < view->channels;
-        if (view->image_block > 0)
-            valid[lane] &= segment * view->image_block + lane % view->image_block < view->images;
+        if (view->image_block > 0) valid[lane] &= segment * view->image_block + lane % view->image_block < view->images;
     }
     return group * view->group_stride + segment * view->segment_stride + element;
 }

@@ -15,7 +15,8 @@ static ath_status pack_run(const struct ath__exec *exec, void *state) {
     int64_t at = 0;
     for (int i = 0; i < exec->problem->ins; i++) {
         const struct ath__desc *in = &exec->problem->in[i];
-        int64_t count = ath_shape_count(&in->shape), padded = (count + PACK_MULTIPLE - 1) / PACK_MULTIPLE * PACK_MULTIPLE;
+        int64_t                 count = ath_shape_count(&in->shape),
+                padded = (count + PACK_MULTIPLE - 1) / PACK_MULTIPLE * PACK_MULTIPLE;
         if (exec->in[i] != y + at) {
             struct ath__copy copy;
             ath__copy_start(&copy, in->dtype, ATH_F32);

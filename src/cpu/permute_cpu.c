@@ -17,7 +17,7 @@ static const char *plain_refuse(const struct ath__problem *problem) {
 
 static ath_status permute_run(const struct ath__exec *exec, void *state) {
     (void)state;
-    const struct ath__desc *in = &exec->problem->in[0], *out = &exec->problem->out[0];
+    const struct ath__desc  *in = &exec->problem->in[0], *out = &exec->problem->out[0];
     const ath_permute_attrs *attrs = exec->problem->attrs;
     int64_t                  stride[ATH_MAX_RANK] = {0}, at = 1;
     struct ath__copy         copy;
@@ -48,8 +48,5 @@ static ath_status reshape_run(const struct ath__exec *exec, void *state) {
 
 const struct ath__impl ath__impl_cpu_permute = {
     .op = "permute", .name = "cpu", .layouts = plain_layouts, .refuse = plain_refuse, .run = permute_run};
-const struct ath__impl ath__impl_cpu_reshape = {.op = "reshape",
-                                                .name = "cpu",
-                                                .layouts = plain_layouts,
-                                                .refuse = plain_refuse,
-                                                .run = reshape_run};
+const struct ath__impl ath__impl_cpu_reshape = {
+    .op = "reshape", .name = "cpu", .layouts = plain_layouts, .refuse = plain_refuse, .run = reshape_run};

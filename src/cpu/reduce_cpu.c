@@ -2,10 +2,10 @@
  *
  * The input's memory is a set of loops, each over a dimension that is kept or one that is summed. Neighbouring loops of
  * one kind merge. What remains inside is a row that is summed to one number, or a row of numbers that are kept; the
- * latter is added row by row to a line of accumulators. Accumulators are doubles. Where the kept loops alone are too few
- * to keep the threads busy, the outermost summed loop is cut into parts by its size; parts are added in order, so the
- * result does not depend on the number of threads. Padding holds zeros and adds nothing; for a maximum a padded input is
- * refused.
+ * latter is added row by row to a line of accumulators. Accumulators are doubles. Where the kept loops alone are too
+ * few to keep the threads busy, the outermost summed loop is cut into parts by its size; parts are added in order, so
+ * the result does not depend on the number of threads. Padding holds zeros and adds nothing; for a maximum a padded
+ * input is refused.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -135,7 +135,8 @@ static double row_value(const struct reduce_state *s, const void *x, int64_t at,
     for (int64_t i = 0; i < n; i += ATH_ROW_CHUNK) {
         int64_t      m = n - i < ATH_ROW_CHUNK ? n - i : ATH_ROW_CHUNK;
         const float *v = ath__row_read(s->kernels, x, s->in_dtype, at + i, m, buffer);
-        total = s->kind == ATH_REDUCE_MAX ? larger(total, (double)s->kernels->largest(v, m)) : total + s->kernels->sum(v, m);
+        total = s->kind == ATH_REDUCE_MAX ? larger(total, (double)s->kernels->largest(v, m))
+                                          : total + s->kernels->sum(v, m);
     }
     return total;
 }
@@ -143,10 +144,11 @@ static double row_value(const struct reduce_state *s, const void *x, int64_t at,
 static void row_task(const struct reduce_work *work, int64_t result, int64_t part) {
     const struct reduce_state *s = work->s;
     double                     total = s->kind == ATH_REDUCE_MAX ? -INFINITY : 0.0;
-    int64_t base = loops_offset(s->keep, s->kept, result), end = (part + 1) * s->terms_per_part;
+    int64_t                    base = loops_offset(s->keep, s->kept, result), end = (part + 1) * s->terms_per_part;
     for (int64_t term = part * s->terms_per_part; term < end && term < s->terms; term++) {
         int64_t at = base + loops_offset(s->sum, s->summed, term), n = s->line;
-        if (s->pieces) n = s->line - term * PART_ELEMENTS < PART_ELEMENTS ? s->line - term * PART_ELEMENTS : PART_ELEMENTS;
+        if (s->pieces)
+            n = s->line - term * PART_ELEMENTS < PART_ELEMENTS ? s->line - term * PART_ELEMENTS : PART_ELEMENTS;
         double value = row_value(s, work->x, at, n);
         total = s->kind == ATH_REDUCE_MAX ? larger(total, value) : total + value;
     }

@@ -20,8 +20,8 @@ static inline const float *ath__row_read(const struct ath__kernels *kernels, con
 static inline float *ath__row_place(void *data, ath_dtype dtype, int64_t at, float *buffer) {
     return dtype == ATH_F32 ? (float *)data + at : buffer;
 }
-static inline void ath__row_write(const struct ath__kernels *kernels, void *data, ath_dtype dtype, int64_t at, int64_t n,
-                                  const float *buffer) {
+static inline void ath__row_write(const struct ath__kernels *kernels, void *data, ath_dtype dtype, int64_t at,
+                                  int64_t n, const float *buffer) {
     if (dtype != ATH_F32) kernels->to_bf16(buffer, (uint16_t *)data + at, n);
 }
 

@@ -23,17 +23,18 @@ enum {
 };
 
 /* A panel: `pieces` times `rows` rows of up to 16 neighbouring elements ("lanes"); row r of piece p begins at element
- * p * piece_stride + r * stride of each pointer. All batch-norm kernels work on panels, whatever the layout (see cpu/norm_view.h). */
+ * p * piece_stride + r * stride of each pointer. All batch-norm kernels work on panels, whatever the layout (see
+ * cpu/norm_view.h). */
 enum { ATH_PANEL_LANES = 16 };
 struct ath__norm_panel {
     int64_t     pieces, piece_stride, rows, stride;
     int         lanes;
-    bool        low;           /* x, residual, y, dy, dy2, dx, dresidual are bfloat16, else float32 */
-    int         act;           /* ath_act whose derivative comes from y */
-    const void *x, *residual;  /* residual may be NULL */
-    const void *dy, *dy2;      /* dy2 may be NULL */
-    const void *y_in;          /* backward: NULL when act is NONE */
-    void       *y;             /* forward */
+    bool        low;            /* x, residual, y, dy, dy2, dx, dresidual are bfloat16, else float32 */
+    int         act;            /* ath_act whose derivative comes from y */
+    const void *x, *residual;   /* residual may be NULL */
+    const void *dy, *dy2;       /* dy2 may be NULL */
+    const void *y_in;           /* backward: NULL when act is NONE */
+    void       *y;              /* forward */
     void       *dx, *dresidual; /* dresidual may be NULL */
     float       mean[ATH_PANEL_LANES];
     float       a[ATH_PANEL_LANES], b[ATH_PANEL_LANES], c[ATH_PANEL_LANES];
@@ -60,8 +61,9 @@ struct ath__kernels {
     /* y[c * y_stride + r] = x[r * x_stride + c] for r < rows, c < columns. */
     void (*transpose)(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows, int64_t columns);
 
-    /* Per lane: mean over the rows, and the sum of squared distances from it. Reads x. */
-    void (*norm_stats)(const struct ath__norm_panel *panel, float *mean, float *squares);
+    /* Per lane: mean over the rows, as the sum of mean and rest (one float32 would lose the digits of a mean far from
+     * 0), and the sum of squared distances from it. Reads x. */
+    void (*norm_stats)(const struct ath__norm_panel *panel, float *mean, float *rest, float *squares);
     /* y = act((x - mean) * a + b + residual) */
     void (*norm_apply)(const struct ath__norm_panel *panel);
     /* g = (dy + dy2) * act'(y):  per lane sum g and sum g * (x - mean) */

@@ -6,22 +6,39 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* ---- element-wise functions of vectors; a not-a-number passes through ---------------------------------------------- */
+/* ---- element-wise functions of vectors; a not-a-number passes through ----------------------------------------------
+ */
 
 typedef vf (*vector_fn)(vf a, vf b, vf p, vf q);
 #define FN(name) ALWAYS_INLINE vf name(vf a, vf b, vf p, vf q)
 #define UNUSED_B_P_Q ((void)b, (void)p, (void)q)
 #define UNUSED_P_Q ((void)p, (void)q)
 
-ALWAYS_INLINE vf clamp(vf x, float low, float high) { return v_min(v_set(high), v_max(v_set(low), x)); }
+ALWAYS_INLINE vf clamp(vf x, float low, float high) {
+    return v_min(v_set(high), v_max(v_set(low), x));
+}
 
-FN(unary_SCALE) { return (void)b, v_fma(a, p, q); }
-FN(unary_SQUARE) { return UNUSED_B_P_Q, v_mul(a, a); }
-FN(unary_SQRT) { return UNUSED_B_P_Q, v_sqrt(a); }
-FN(unary_RECIPROCAL) { return UNUSED_B_P_Q, v_div(v_set(1.0f), a); }
-FN(unary_EXP) { return UNUSED_B_P_Q, v_exp(a); }
-FN(unary_LOG) { return UNUSED_B_P_Q, v_log(a); }
-FN(unary_ABS) { return UNUSED_B_P_Q, v_abs(a); }
+FN(unary_SCALE) {
+    return (void)b, v_fma(a, p, q);
+}
+FN(unary_SQUARE) {
+    return UNUSED_B_P_Q, v_mul(a, a);
+}
+FN(unary_SQRT) {
+    return UNUSED_B_P_Q, v_sqrt(a);
+}
+FN(unary_RECIPROCAL) {
+    return UNUSED_B_P_Q, v_div(v_set(1.0f), a);
+}
+FN(unary_EXP) {
+    return UNUSED_B_P_Q, v_exp(a);
+}
+FN(unary_LOG) {
+    return UNUSED_B_P_Q, v_log(a);
+}
+FN(unary_ABS) {
+    return UNUSED_B_P_Q, v_abs(a);
+}
 FN(unary_SIGN) {
     UNUSED_B_P_Q;
     vf zero = v_set(0.0f), y = v_select(v_lt(zero, a), v_set(1.0f), zero);
@@ -29,32 +46,61 @@ FN(unary_SIGN) {
     return v_select(v_nan(a), a, y);
 }
 
-FN(binary_ADD) { return UNUSED_P_Q, v_add(a, b); }
-FN(binary_SUB) { return UNUSED_P_Q, v_sub(a, b); }
-FN(binary_MUL) { return UNUSED_P_Q, v_mul(a, b); }
-FN(binary_DIV) { return UNUSED_P_Q, v_div(a, b); }
-FN(binary_MAX) { return UNUSED_P_Q, v_select(v_nan(a), a, v_max(a, b)); }
-FN(binary_MIN) { return UNUSED_P_Q, v_select(v_nan(a), a, v_min(a, b)); }
+FN(binary_ADD) {
+    return UNUSED_P_Q, v_add(a, b);
+}
+FN(binary_SUB) {
+    return UNUSED_P_Q, v_sub(a, b);
+}
+FN(binary_MUL) {
+    return UNUSED_P_Q, v_mul(a, b);
+}
+FN(binary_DIV) {
+    return UNUSED_P_Q, v_div(a, b);
+}
+FN(binary_MAX) {
+    return UNUSED_P_Q, v_select(v_nan(a), a, v_max(a, b));
+}
+FN(binary_MIN) {
+    return UNUSED_P_Q, v_select(v_nan(a), a, v_min(a, b));
+}
 
-FN(act_NONE) { return UNUSED_B_P_Q, a; }
-FN(act_RELU) { return UNUSED_B_P_Q, v_max(v_set(0.0f), a); }
-FN(act_RELU6) { return UNUSED_B_P_Q, clamp(a, 0.0f, 6.0f); }
-FN(act_SIGMOID) { return UNUSED_B_P_Q, v_sigmoid(a); }
-FN(act_TANH) { return UNUSED_B_P_Q, v_tanh(a); }
-FN(act_HARD_SIGMOID) { return UNUSED_B_P_Q, v_div(clamp(v_add(a, v_set(3.0f)), 0.0f, 6.0f), v_set(6.0f)); }
+FN(act_NONE) {
+    return UNUSED_B_P_Q, a;
+}
+FN(act_RELU) {
+    return UNUSED_B_P_Q, v_max(v_set(0.0f), a);
+}
+FN(act_RELU6) {
+    return UNUSED_B_P_Q, clamp(a, 0.0f, 6.0f);
+}
+FN(act_SIGMOID) {
+    return UNUSED_B_P_Q, v_sigmoid(a);
+}
+FN(act_TANH) {
+    return UNUSED_B_P_Q, v_tanh(a);
+}
+FN(act_HARD_SIGMOID) {
+    return UNUSED_B_P_Q, v_div(clamp(v_add(a, v_set(3.0f)), 0.0f, 6.0f), v_set(6.0f));
+}
 FN(act_GELU) {
     UNUSED_B_P_Q;
     vf half = v_mul(a, v_set(0.5f));
     return v_fma(half, v_erf(v_mul(a, v_set(0.707106781f))), half);
 }
-FN(act_SILU) { return UNUSED_B_P_Q, v_mul(a, v_sigmoid(a)); }
+FN(act_SILU) {
+    return UNUSED_B_P_Q, v_mul(a, v_sigmoid(a));
+}
 FN(act_HARD_SWISH) {
     UNUSED_B_P_Q;
     return v_div(v_mul(a, clamp(v_add(a, v_set(3.0f)), 0.0f, 6.0f)), v_set(6.0f));
 }
 
-/* a = dy, b = y (first six) or x. Masks select dy where the derivative is 1, so that dy = infinity does not meet a 0. */
-FN(grad_NONE) { return UNUSED_B_P_Q, a; }
+/* a = dy, b = y (first six) or x. Masks select dy where the derivative is 1, so that dy = infinity does not meet a 0.
+ */
+FN(grad_NONE) {
+    return UNUSED_B_P_Q, a;
+}
 FN(grad_RELU) {
     UNUSED_P_Q;
     vf dx = v_select(v_lt(v_set(0.0f), b), a, v_set(0.0f));
@@ -65,8 +111,12 @@ FN(grad_RELU6) {
     vf dx = v_select(v_both(v_lt(v_set(0.0f), b), v_lt(b, v_set(6.0f))), a, v_set(0.0f));
     return v_select(v_nan(b), b, dx);
 }
-FN(grad_SIGMOID) { return UNUSED_P_Q, v_mul(a, v_mul(b, v_sub(v_set(1.0f), b))); }
-FN(grad_TANH) { return UNUSED_P_Q, v_mul(a, v_mul(v_sub(v_set(1.0f), b), v_add(v_set(1.0f), b))); }
+FN(grad_SIGMOID) {
+    return UNUSED_P_Q, v_mul(a, v_mul(b, v_sub(v_set(1.0f), b)));
+}
+FN(grad_TANH) {
+    return UNUSED_P_Q, v_mul(a, v_mul(v_sub(v_set(1.0f), b), v_add(v_set(1.0f), b)));
+}
 FN(grad_HARD_SIGMOID) {
     UNUSED_P_Q;
     vf slope = v_div(a, v_set(6.0f));
@@ -130,7 +180,8 @@ ATH_UNARY_MAP(UNARY_LOOP)
 ATH_BINARY_MAP(BINARY_LOOP)
 ATH_ACT_MAP(ACT_LOOP)
 
-/* ---- conversions ----------------------------------------------------------------------------------------------------- */
+/* ---- conversions
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void from_bf16(const uint16_t *x, float *y, int64_t n) {
     int64_t i = 0;
@@ -151,7 +202,8 @@ static void to_bf16(const float *x, uint16_t *y, int64_t n) {
     }
 }
 
-/* ---- sums ------------------------------------------------------------------------------------------------------------ */
+/* ---- sums
+ * ------------------------------------------------------------------------------------------------------------ */
 
 enum { SUM_TERMS = 64, SUM_BLOCK = SUM_TERMS * 4 * VL };
 
@@ -259,7 +311,8 @@ static void add_rows(const float *x, int64_t rows, int64_t stride, double *acc, 
     }
 }
 
-/* ---- transposition ----------------------------------------------------------------------------------------------------- */
+/* ---- transposition
+ * ----------------------------------------------------------------------------------------------------- */
 
 /* Blocks of 8 x 8 through a small array that the compiler keeps close; the rest element by element. */
 static void transpose(const float *x, int64_t x_stride, float *y, int64_t y_stride, int64_t rows, int64_t columns) {
@@ -271,14 +324,14 @@ static void transpose(const float *x, int64_t x_stride, float *y, int64_t y_stri
                 transpose_8x8(x + r * x_stride + c, x_stride, y + c * y_stride + r, y_stride);
             } else {
                 for (int64_t j = 0; j < wide; j++)
-                    for (int64_t i = 0; i < high; i++)
-                        y[(c + j) * y_stride + r + i] = x[(r + i) * x_stride + c + j];
+                    for (int64_t i = 0; i < high; i++) y[(c + j) * y_stride + r + i] = x[(r + i) * x_stride + c + j];
             }
         }
     }
 }
 
-/* ---- Philox 4x32-10 (see base/rng.h), a lane per block; only the lower halves of the lanes count ---------------------- */
+/* ---- Philox 4x32-10 (see base/rng.h), a lane per block; only the lower halves of the lanes count
+ * ---------------------- */
 
 enum { PHILOX_VECTORS = 2, PHILOX_SIDE = PHILOX_VECTORS * UL };
 
@@ -326,15 +379,17 @@ static void philox(const uint32_t key[2], const uint32_t counter[4], uint32_t *w
 }
 
 static void drop(const float *x, const uint32_t *draws, uint32_t threshold, float scale, float *y, int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        float kept = x[i] * scale;
-        y[i] = draws[i] >= threshold ? kept : 0.0f;
-    }
+    vf      vs = v_set(scale), zero = v_set(0.0f);
+    int64_t i = 0;
+    for (; i + VL <= n; i += VL)
+        v_store(y + i, v_select(v_at_least(draws + i, threshold), v_mul(v_load(x + i), vs), zero));
+    for (; i < n; i++) y[i] = draws[i] >= threshold ? x[i] * scale : 0.0f;
 }
 
 #include "cpu/simd/kernels_norm.inc.h"
 
-/* ---- the table --------------------------------------------------------------------------------------------------------- */
+/* ---- the table
+ * --------------------------------------------------------------------------------------------------------- */
 
 #define UNARY_ROW(name, text) map_unary_##name,
 #define BINARY_ROW(name, text) map_binary_##name,
@@ -345,6 +400,6 @@ static void drop(const float *x, const uint32_t *draws, uint32_t threshold, floa
         .name = isa, .unary = {ATH_UNARY_MAP(UNARY_ROW)}, .binary = {ATH_BINARY_MAP(BINARY_ROW)},                      \
         .act = {ATH_ACT_MAP(ACT_ROW)}, .act_grad = {ATH_ACT_MAP(GRAD_ROW)}, .from_bf16 = from_bf16,                    \
         .to_bf16 = to_bf16, .sum = sum, .dot = dot, .sum_exp = sum_exp, .largest = largest, .add_rows = add_rows,      \
-        .transpose = transpose, .norm_stats = norm_stats, .norm_apply = norm_apply,                                    \
-        .norm_grad_sums = norm_grad_sums, .norm_grad_apply = norm_grad_apply, .philox = philox, .drop = drop,           \
+        .transpose = transpose, .norm_stats = norm_stats, .norm_apply = norm_apply, .norm_grad_sums = norm_grad_sums,  \
+        .norm_grad_apply = norm_grad_apply, .philox = philox, .drop = drop,                                            \
     }

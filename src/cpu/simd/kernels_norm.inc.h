@@ -45,9 +45,10 @@ ALWAYS_INLINE void row_store(void *data, int64_t at, int v, int lanes, bool low,
 }
 
 /* Mean first, then squares around it: two passes over a panel that the first has brought into the cache. A mean far
- * larger than the deviation costs nothing then: x - mean is formed before squaring. The rounding of the mean itself is
- * taken back by the sum of x - mean. */
-ALWAYS_INLINE void norm_stats_body(const struct ath__norm_panel *w, float *mean, float *squares, bool low, bool full) {
+ * larger than the deviation costs nothing then: x - mean is formed before squaring. The mean of x - mean corrects the
+ * rounding of the mean itself. */
+ALWAYS_INLINE void norm_stats_body(const struct ath__norm_panel *w, float *mean, float *rest, float *squares, bool low,
+                                   bool full) {
     vf s[ROW_VECTORS][2], d[ROW_VECTORS], m[ROW_VECTORS];
     vf count = v_set(1.0f / (float)(w->pieces * w->rows)), zero = v_set(0.0f);
     for (int v = 0; v < ROW_VECTORS; v++) s[v][0] = s[v][1] = zero;
@@ -66,26 +67,27 @@ ALWAYS_INLINE void norm_stats_body(const struct ath__norm_panel *w, float *mean,
         s[v][0] = s[v][1] = d[v] = zero;
     }
     EACH_ROW(w, at)
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), m[v]);
-            d[v] = v_add(d[v], x);
-            s[v][0] = v_fma(x, x, s[v][0]);
-        }
+    for (int v = 0; v < ROW_VECTORS; v++) {
+        vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), m[v]);
+        d[v] = v_add(d[v], x);
+        s[v][0] = v_fma(x, x, s[v][0]);
+    }
     for (int v = 0; v < ROW_VECTORS; v++) {
         vf shift = v_mul(d[v], count);
-        v_store(mean + v * VL, v_add(m[v], shift));
+        v_store(mean + v * VL, m[v]);
+        v_store(rest + v * VL, shift);
         v_store(squares + v * VL, v_max(zero, v_sub(s[v][0], v_mul(shift, d[v]))));
     }
 }
 
-static void norm_stats(const struct ath__norm_panel *panel, float *mean, float *squares) {
+static void norm_stats(const struct ath__norm_panel *panel, float *mean, float *rest, float *squares) {
     bool full = panel->lanes == ATH_PANEL_LANES;
     if (full && !panel->low) {
-        norm_stats_body(panel, mean, squares, false, true);
+        norm_stats_body(panel, mean, rest, squares, false, true);
     } else if (full) {
-        norm_stats_body(panel, mean, squares, true, true);
+        norm_stats_body(panel, mean, rest, squares, true, true);
     } else {
-        norm_stats_body(panel, mean, squares, panel->low, false);
+        norm_stats_body(panel, mean, rest, squares, panel->low, false);
     }
 }
 
@@ -119,11 +121,11 @@ ALWAYS_INLINE void norm_apply_body(const struct ath__norm_panel *w, int act, boo
         b[v] = v_load(w->b + v * VL);
     }
     EACH_ROW(w, at)
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            vf y = v_fma(v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), a[v], b[v]);
-            if (w->residual) y = v_add(y, row_load(w->residual, at, v, w->lanes, low, full));
-            row_store(w->y, at, v, w->lanes, low, full, norm_act(act, y));
-        }
+    for (int v = 0; v < ROW_VECTORS; v++) {
+        vf y = v_fma(v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), a[v], b[v]);
+        if (w->residual) y = v_add(y, row_load(w->residual, at, v, w->lanes, low, full));
+        row_store(w->y, at, v, w->lanes, low, full, norm_act(act, y));
+    }
 }
 
 ALWAYS_INLINE vf row_gradient(const struct ath__norm_panel *w, int64_t at, int v, int act, bool low, bool full) {
@@ -140,11 +142,11 @@ ALWAYS_INLINE void norm_grad_sums_body(const struct ath__norm_panel *w, float *s
         s[v] = t[v] = v_set(0.0f);
     }
     EACH_ROW(w, at)
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            vf g = row_gradient(w, at, v, act, low, full);
-            s[v] = v_add(s[v], g);
-            t[v] = v_fma(g, v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), t[v]);
-        }
+    for (int v = 0; v < ROW_VECTORS; v++) {
+        vf g = row_gradient(w, at, v, act, low, full);
+        s[v] = v_add(s[v], g);
+        t[v] = v_fma(g, v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]), t[v]);
+    }
     for (int v = 0; v < ROW_VECTORS; v++) {
         v_store(sums + v * VL, s[v]);
         v_store(sums_x + v * VL, t[v]);
@@ -160,12 +162,12 @@ ALWAYS_INLINE void norm_grad_apply_body(const struct ath__norm_panel *w, int act
         c[v] = v_load(w->c + v * VL);
     }
     EACH_ROW(w, at)
-        for (int v = 0; v < ROW_VECTORS; v++) {
-            vf g = row_gradient(w, at, v, act, low, full);
-            vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]);
-            row_store(w->dx, at, v, w->lanes, low, full, v_fma(a[v], g, v_fma(b[v], x, c[v])));
-            if (w->dresidual) row_store(w->dresidual, at, v, w->lanes, low, full, g);
-        }
+    for (int v = 0; v < ROW_VECTORS; v++) {
+        vf g = row_gradient(w, at, v, act, low, full);
+        vf x = v_sub(row_load(w->x, at, v, w->lanes, low, full), mean[v]);
+        row_store(w->dx, at, v, w->lanes, low, full, v_fma(a[v], g, v_fma(b[v], x, c[v])));
+        if (w->dresidual) row_store(w->dresidual, at, v, w->lanes, low, full, g);
+    }
 }
 
 #define NORM_APPLY(name, text, from_output)                                                                            \

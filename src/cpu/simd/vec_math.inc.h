@@ -50,9 +50,9 @@ static inline vf v_log(vf x) {
     y = v_fma(square, v_set(-0.5f), y);
     y = v_fma(e, v_set(0.693359375f), v_add(f, y));
     vf infinity = v_set(__builtin_inff());
-    y = v_select(v_lt(x, infinity), y, x);                                /* infinity, not a number */
-    y = v_select(v_lt(x, v_set(1e-45f)), v_set(-__builtin_inff()), y);    /* zero                   */
-    return v_select(v_lt(x, v_set(0.0f)), v_set(__builtin_nanf("")), y);  /* negative               */
+    y = v_select(v_lt(x, infinity), y, x);                               /* infinity, not a number */
+    y = v_select(v_lt(x, v_set(1e-45f)), v_set(-__builtin_inff()), y);   /* zero                   */
+    return v_select(v_lt(x, v_set(0.0f)), v_set(__builtin_nanf("")), y); /* negative               */
 }
 
 /* 1 / (1 + exp(-x)). One factor 2^n is enough: exp(-x) below 2^-126 changes nothing, and from n = 128 on the factor is
