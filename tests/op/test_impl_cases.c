@@ -22,10 +22,10 @@
  *     |got - want| <= u * (16 + 5 sqrt(K)) * scale + (bf16: 2^-8 * |want|)
  *
  * Winograd's convolution (cpu/simd/winograd.h) adds up other numbers. For random d and g of deviation 1 the sum over
- * channels at frequency i, in one dimension, has terms of deviation |B_i| |G_i|, and a result weighs it with A_ij; what a
- * rounding adds is so the root of S_j = sum_i A_ij^2 |B_i|^2 |G_i|^2 times as large as for a term of deviation 1. A direct
- * sum has 3 such terms. In two dimensions that is S_j / 3 in all, 7.22 for the worst row j (the weight gradient, with A
- * and G exchanged and sums of 4: 5.98). The sums over channels are 9 times shorter than K, and roundings of the
+ * channels at frequency i, in one dimension, has terms of deviation |B_i| |G_i|, and a result weighs it with A_ij; what
+ * a rounding adds is so the root of S_j = sum_i A_ij^2 |B_i|^2 |G_i|^2 times as large as for a term of deviation 1. A
+ * direct sum has 3 such terms. In two dimensions that is S_j / 3 in all, 7.22 for the worst row j (the weight gradient,
+ * with A and G exchanged and sums of 4: 5.98). The sums over channels are 9 times shorter than K, and roundings of the
  * transforms add once per term of a sum rather than once per partial sum, for which there is room: the tolerance is 7.3
  * times that of a direct sum.
  *

@@ -266,12 +266,8 @@ void impl_case_values(const struct impl_case *c, int i, double *values) {
     struct ath__rng            rng;
     ath__rng_start(&rng, line_hash(c->line), ATH_RNG_TEST, (uint32_t)i, 0);
     switch (operand->fill) {
-    case FILL_NORMAL:
-        fill_normal(&rng, values, count);
-        break;
-    case FILL_FROM:
-        fill_from(c, operand, &rng, values);
-        break;
+    case FILL_NORMAL: fill_normal(&rng, values, count); break;
+    case FILL_FROM: fill_from(c, operand, &rng, values); break;
     case FILL_WHOLE:
         for (int64_t j = 0; j < count; j++) values[j] = ath__rng_below(&rng, operand->below);
         break;
