@@ -22,6 +22,7 @@ elseif(ATHANOR_FUZZ)
     set(athanor_sanitize "address,undefined")
 endif()
 if(athanor_sanitize)
+    target_compile_definitions(athanor_flags INTERFACE ATHANOR_INSTRUMENTED)
     target_compile_options(athanor_flags INTERFACE -fsanitize=${athanor_sanitize} -fno-sanitize-recover=all
                                                    -fno-omit-frame-pointer -g)
     target_link_options(athanor_link_flags INTERFACE -fsanitize=${athanor_sanitize})

@@ -15,8 +15,11 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Loops over the parts of a tile: unrolled whole, which is what puts the arrays of sums into registers. */
-#if defined(__clang__)
+/* Loops over the parts of a tile: unrolled whole, which is what puts the arrays of sums into registers. Not in builds
+ * with sanitizers, where every access of the unrolled code is checked and compiling takes minutes. */
+#if defined(ATHANOR_INSTRUMENTED)
+#define EACH(i, n) for (int i = 0; i < (n); i++)
+#elif defined(__clang__)
 #define EACH(i, n) _Pragma("clang loop unroll(full)") for (int i = 0; i < (n); i++)
 #else
 #define EACH(i, n) _Pragma("GCC unroll 8") for (int i = 0; i < (n); i++)

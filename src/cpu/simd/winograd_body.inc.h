@@ -15,7 +15,10 @@
 #include <stddef.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
+#if defined(ATHANOR_INSTRUMENTED) /* with sanitizers, unrolled code takes minutes to compile */
+#define UNROLL
+#define UNROLL_SOME
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define UNROLL_SOME _Pragma("clang loop unroll_count(4)")
 #else
