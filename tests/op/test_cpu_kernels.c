@@ -22,7 +22,8 @@
 IMPL(batch_norm)
 IMPL(batch_norm_grad)
 IMPL(reduce)
-IMPL(batch_sum) IMPL(pack)
+IMPL(batch_sum)
+IMPL(pack)
 #undef IMPL
 
     /* ---- elementary functions
