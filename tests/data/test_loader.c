@@ -127,7 +127,7 @@ static void same_for_any_threads_and_start(void **state) {
             take_epoch(loader, 4, 0, pixels, t ? &two : &one);
             if (t) assert_memory_equal(&one, &two, sizeof one);
             for (int64_t first = 1; first <= ath__loader_batches(loader); first += 4) {
-                int64_t skipped = first * 8, left = COUNT - skipped > 0 ? COUNT - skipped : 0;
+                int64_t skipped = first * 8 < COUNT ? first * 8 : COUNT, left = COUNT - skipped;
                 assert_int_equal(take_epoch(loader, 4, first, pixels, &two), left);
                 assert_memory_equal(two.images, one.images + skipped, (size_t)left * sizeof one.images[0]);
                 assert_memory_equal(two.indices, one.indices + skipped, (size_t)left * sizeof one.indices[0]);
