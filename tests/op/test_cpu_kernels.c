@@ -26,12 +26,10 @@ IMPL(batch_sum)
 IMPL(pack)
 #undef IMPL
 
-    /* ---- elementary functions
-       ------------------------------------------------------------------------------------------- */
+/* ---- elementary functions
+   ------------------------------------------------------------------------------------------- */
 
-    enum {
-        BLOCK = 1000
-    };
+enum { BLOCK = 1000 };
 
 typedef double (*exact_fn)(double x);
 
