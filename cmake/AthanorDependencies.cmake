@@ -5,14 +5,18 @@ add_library(athanor_dependencies INTERFACE)
 
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(SPNG REQUIRED IMPORTED_TARGET spng)
+set(athanor_pc_requires "yaml-0.1 jansson zlib spng")
+target_link_libraries(athanor_dependencies INTERFACE PkgConfig::YAML PkgConfig::JANSSON PkgConfig::ZLIB PkgConfig::SPNG m
+                                                     ${CMAKE_DL_LIBS})
+
+# Loaded when they are first used (base/lazy.h): their headers alone are needed here.
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
 pkg_check_modules(PANGOCAIRO REQUIRED IMPORTED_TARGET pangocairo)
-set(athanor_pc_requires "yaml-0.1 jansson libcurl zlib spng cairo pangocairo")
-target_link_libraries(athanor_dependencies INTERFACE PkgConfig::YAML PkgConfig::JANSSON PkgConfig::CURL PkgConfig::ZLIB PkgConfig::SPNG
-                                                     PkgConfig::CAIRO PkgConfig::PANGOCAIRO m ${CMAKE_DL_LIBS})
+target_include_directories(athanor_dependencies SYSTEM INTERFACE ${CURL_INCLUDE_DIRS} ${CAIRO_INCLUDE_DIRS}
+                                                                 ${PANGOCAIRO_INCLUDE_DIRS})
 
 # Generated protobuf code is compiled when there are descriptions to generate it from.
 file(GLOB athanor_protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")

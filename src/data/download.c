@@ -13,10 +13,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/curl_library.h"
 #include "data/dataset.h"
 #include "data/idx.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -310,7 +310,8 @@ static void start_curl(void) {
 
 ath_status ath__download_set(const struct ath__download_set *set, const char *folder, ath_download_fn progress,
                              void *context, ath_error *err) {
-    ath_status       status = ATH_OK;
+    ath_status status = ATH_OK;
+    ATH_TRY(ath__curl_library_load(err));
     struct transfer *transfer = ATH_NEW(struct transfer);
     if (!transfer) return ath__fail_memory(err, set->name);
     transfer->progress = progress;

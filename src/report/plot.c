@@ -9,7 +9,6 @@
 #include "report/plot_canvas.h"
 #include "report/png_write.h"
 
-#include <cairo-svg.h>
 #include <math.h>
 
 enum { MARGIN = 24, TITLE_HEIGHT = 26, SUBTITLE_HEIGHT = 20, UNDER_TITLE = 10, BETWEEN_ROWS = 12, BETWEEN_PANELS = 28 };
@@ -128,6 +127,7 @@ static ath_status to_status(cairo_status_t code, ath_error *err) {
 }
 
 ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath__str *bytes, ath_error *err) {
+    ATH_TRY(ath__plot_library_load(err));
     double           height = measure(plot);
     cairo_surface_t *surface =
         cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(plot->width * scale), (int)ceil(height * scale));
@@ -144,6 +144,7 @@ ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath_
 }
 
 ath_status ath__plot_svg(const struct ath__plot *plot, struct ath__str *text, ath_error *err) {
+    ATH_TRY(ath__plot_library_load(err));
     double             height = measure(plot);
     cairo_surface_t   *surface = cairo_svg_surface_create_for_stream(append, text, plot->width, height);
     struct ath__canvas canvas;

@@ -3,8 +3,7 @@
 #define ATH_REPORT_PLOT_CANVAS_H
 
 #include "report/plot.h"
-
-#include <pango/pangocairo.h>
+#include "report/plot_library.h"
 
 enum {
     ATH_INK = 0x111827,

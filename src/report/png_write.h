@@ -3,8 +3,7 @@
 #define ATH_REPORT_PNG_WRITE_H
 
 #include "base/str.h"
-
-#include <cairo.h>
+#include "report/plot_library.h"
 
 /* Appends the PNG of a CAIRO_FORMAT_RGB24 surface. */
 ath_status ath__png_append(cairo_surface_t *surface, struct ath__str *bytes, ath_error *err);

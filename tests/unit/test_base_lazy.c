@@ -1,0 +1,64 @@
+/* Libraries loaded at first use: found under a later name, missing, and too old. */
+#include "base/lazy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct table {
+    double (*cbrt)(double);
+    double (*hypot)(double, double);
+};
+
+static void test_second_name_is_found(void **state) {
+    (void)state;
+    static const char *const files[] = {"libathanor-is-not-there.so.9", "libm.so.6", NULL};
+    static const char *const names[] = {"cbrt", "hypot"};
+    struct table             table = {NULL, NULL};
+    struct ath__lazy library = {.files = files, .need = "roots need libm", .names = names, .count = 2, .table = &table};
+    ath_error        err;
+    assert_int_equal(ath__lazy_load(&library, &err), ATH_OK);
+    assert_true(table.cbrt(27.0) == 3.0);
+    assert_true(table.hypot(3.0, 4.0) == 5.0);
+    table.cbrt = NULL;
+    assert_int_equal(ath__lazy_load(&library, &err), ATH_OK);
+    assert_null(table.cbrt); /* loaded once */
+}
+
+static void test_a_missing_library_is_an_ordinary_error(void **state) {
+    (void)state;
+    static const char *const files[] = {"libathanor-is-not-there.so.9", NULL};
+    static const char *const names[] = {"cbrt"};
+    struct table             table = {NULL, NULL};
+    struct ath__lazy library = {.files = files, .need = "roots need libm", .names = names, .count = 1, .table = &table};
+    ath_error        err;
+    assert_int_equal(ath__lazy_load(&library, &err), ATH_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "roots need libm"));
+    assert_non_null(strstr(err.message, "install it"));
+    assert_null(table.cbrt);
+}
+
+static void test_a_library_without_the_function(void **state) {
+    (void)state;
+    static const char *const files[] = {"libm.so.6", NULL};
+    static const char *const names[] = {"cbrt", "root_of_all_evil"};
+    struct table             table = {NULL, NULL};
+    struct ath__lazy library = {.files = files, .need = "roots need libm", .names = names, .count = 2, .table = &table};
+    ath_error        err;
+    assert_int_equal(ath__lazy_load(&library, &err), ATH_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "root_of_all_evil"));
+    assert_false(library.loaded);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_second_name_is_found),
+        cmocka_unit_test(test_a_missing_library_is_an_ordinary_error),
+        cmocka_unit_test(test_a_library_without_the_function),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
