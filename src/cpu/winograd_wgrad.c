@@ -10,9 +10,8 @@
  *                      weight, which would fill the cache, exist for few weights at a time.
  *     by frequencies   a task is a frequency and a range of filters; all sums are kept from chunk to chunk.
  *
- * Every sum is one task's in each chunk, chunks follow one another, and each continues from the sums as they are: tiles
- * are added one by one in their order whatever the chunks and the threads. So results have the same bits for any number
- * of threads.
+ * Every sum is one task's in each chunk, chunks follow one another and have whole segments of tiles: these are added up
+ * in the same order whatever the chunks and the threads, so results have the same bits for any number of threads.
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -28,7 +27,6 @@ enum {
     MOST_LANES = 16,
     CHUNK_BYTES = 1 << 20, /* transformed tiles in hand, per thread up to MOST_SHARES: measured, with a wide optimum */
     MOST_SHARES = 16,
-    FEWEST_TILES = 96, /* a chunk's; sums are read and written once per chunk */
     ONE_CHUNK_TILES = 160,
     BLOCK_FILTERS = 96, /* by blocks: channels of dy and of x to a task */
     BLOCK_SOURCES = 64,
@@ -80,7 +78,8 @@ static void set_areas(struct wgrad *wgrad) {
     int64_t lanes = wgrad->kernels->lanes, all = ATH_WINOGRAD_FREQUENCIES;
     int64_t filters = wgrad->shape.to_channels, sources = wgrad->shape.from_channels;
     int64_t per_tile = all * (filters + sources) * (int64_t)sizeof(float);
-    wgrad->chunk = max_i64(FEWEST_TILES, min_i64(wgrad->slots, MOST_SHARES) * CHUNK_BYTES / per_tile);
+    int64_t segments = min_i64(wgrad->slots, MOST_SHARES) * CHUNK_BYTES / per_tile / ATH_WINOGRAD_SEGMENT;
+    wgrad->chunk = max_i64(segments, 2) * ATH_WINOGRAD_SEGMENT;
     if (wgrad->tiles <= ONE_CHUNK_TILES || wgrad->tiles <= wgrad->chunk) wgrad->chunk = wgrad->tiles;
     wgrad->by_blocks = wgrad->chunk == wgrad->tiles && blocks_across(wgrad) * blocks_down(wgrad) >= 2 * wgrad->slots;
     wgrad->x_frequency = ath__winograd_frequency(wgrad->chunk * sources);

@@ -21,6 +21,14 @@
  * with e over all sampled parameters, each relative to its own largest entry. Only one of PyTorch's two float32 runs
  * left its final values; e is scaled by how much further the losses of the other one drifted.
  *
+ * Kinks. Where the input of a ReLU lies within rounding of zero, two float32 computations may take different sides, and
+ * gradients differ by that element's whole share. Direct convolutions err by some 4e-7 of a value's deviation, which
+ * about 0.4 * 2 * 4e-7 of all elements are closer to zero than: less than one of the two million of a small ResNet's
+ * batch of four. Winograd's err twice as much and one is likely. So the figures above are compared on direct
+ * convolutions (rows of oneDNN); with the rows that a user gets, only what a kink moves little: the first loss, which
+ * is continuous, to the same limit; and gradient entries. One flipped element of a layer of M changes a sum of M terms
+ * of random sign by a share of about 1 / sqrt(M): limit 8 / sqrt(M) * max |g| more, M the smallest layer's.
+ *
  * Usage: test_golden_trajectory [MODEL [LAYOUT]]; without arguments, every case. ATHANOR_CPU masks the processor.
  */
 #include "athanor/model.h"
@@ -48,6 +56,8 @@ struct golden_case {
     const char *model, *layout;
     const char *option, *value; /* of the model; NULL = none */
     int64_t     length;         /* of the longest sum */
+    const char *only;           /* restricts implementations to rows of this name, where they accept; or NULL */
+    double      kinks;          /* elements of the smallest layer with a ReLU; 0: none is expected to flip */
 };
 
 /* ---- the net that no zoo has: groups, stride, batch norm, a residual sum, pooling ---------------------------------
@@ -78,6 +88,7 @@ struct run {
     struct ath_model     tiny; /* what `model` points to for the test's own net */
     struct ath__network *network;
     double               order; /* u * sqrt(length) */
+    double               kink;  /* 8 / sqrt(M), or 0 */
     double               losses[TRAJECTORY_MAX_STEPS];
     float               *start; /* the flat array of parameters before the first step */
 };
@@ -99,11 +110,14 @@ static void run_open(struct run *run, const struct golden_case *what) {
         if (what->option) must(ath_model_set(run->model, what->option, what->value, &err), &err);
     }
     struct ath__network_settings settings = {
-        .optim = {.momentum = run->golden.momentum, .weight_decay = run->golden.weight_decay}, .layout = what->layout};
+        .optim = {.momentum = run->golden.momentum, .weight_decay = run->golden.weight_decay},
+        .layout = what->layout,
+        .only = what->only};
     must(ath__optimizer_find("sgd", &settings.optimizer, &err), &err);
     must(ath__network_create(run->model, &settings, &run->network, &err), &err);
     trajectory_start(&run->golden, run->network);
     run->order = UNIT * sqrt((double)what->length);
+    run->kink = what->kinks > 0 ? FACTOR / sqrt(what->kinks) : 0;
     size_t bytes = run->network->store->params_count * sizeof(float);
     run->start = malloc(bytes);
     assert_non_null(run->start);
@@ -194,19 +208,21 @@ static void check_gradient(struct run *run, struct margin *margin, const json_t 
         check(margin, name, "largest of a gradient that is zero", got.maxabs, 0.0, rounding);
         return;
     }
-    double entry = FACTOR * larger(sampled_distance(a, g64), sampled_distance(b, g64)) + run->order * largest;
+    double entry =
+        FACTOR * larger(sampled_distance(a, g64), sampled_distance(b, g64)) + (run->order + run->kink) * largest;
     double noise = run->order * largest * sqrt((double)count), sumsq = trajectory_number(g64, "sumsq");
     check(margin, name, "largest", got.maxabs, largest, entry);
-    check(margin, name, "sum", got.sum, trajectory_number(g64, "sum"),
-          FACTOR * larger(distance(a, g64, "sum"), distance(b, g64, "sum")) + noise);
-    check(margin, name, "sum of squares", got.sumsq, sumsq,
-          FACTOR * larger(distance(a, g64, "sumsq"), distance(b, g64, "sumsq")) +
-              2.0 * noise * sqrt(sumsq / (double)count));
     for (size_t k = 0; k < json_array_size(json_object_get(row, "at")); k++) {
         char which[32];
         snprintf(which, sizeof which, "entry %lld", (long long)item(row, "at", k));
         check(margin, name, which, grad[(int64_t)item(row, "at", k)], item(g64, "samples", k), entry);
     }
+    if (run->kink > 0) return;
+    check(margin, name, "sum", got.sum, trajectory_number(g64, "sum"),
+          FACTOR * larger(distance(a, g64, "sum"), distance(b, g64, "sum")) + noise);
+    check(margin, name, "sum of squares", got.sumsq, sumsq,
+          FACTOR * larger(distance(a, g64, "sumsq"), distance(b, g64, "sumsq")) +
+              2.0 * noise * sqrt(sumsq / (double)count));
 }
 
 /* After the first step the momentum is v = gradient + weight_decay * p, which gives the gradient away. */
@@ -238,7 +254,7 @@ static double relative_loss_distance(const json_t *json, const char *list, size_
 static void check_losses(struct run *run, struct margin *margin) {
     const json_t *json = run->golden.json;
     double        e = 0.0;
-    for (int s = 0; s < run->golden.steps; s++) {
+    for (int s = 0; s < (run->kink > 0 ? 1 : run->golden.steps); s++) {
         double truth = item(json, "losses64", (size_t)s);
         char   what[32];
         e = larger(e, larger(relative_loss_distance(json, "losses32", (size_t)s),
@@ -297,16 +313,16 @@ static void test_case(void **state) {
     struct run                run;
     struct margin             gradients = {0}, losses = {0}, finals = {0};
     run_open(&run, what);
-    for (int s = 0; s < run.golden.steps; s++) {
+    for (int s = 0; s < (run.kink > 0 ? 1 : run.golden.steps); s++) {
         take_step(&run, s);
         if (s == 0) check_gradients(&run, &gradients);
     }
     check_losses(&run, &losses);
-    check_finals(&run, &finals);
+    if (run.kink <= 0) check_finals(&run, &finals);
     print_message(
-        "%s %s: %d gradient figures, at most %.2f of the limit (%s); losses %.2f (%s); at the end %.2f (%s)\n",
-        what->model, what->layout, gradients.compared, gradients.worst, gradients.where, losses.worst, losses.where,
-        finals.worst, finals.where);
+        "%s %s%s: %d gradient figures, at most %.2f of the limit (%s); losses %.2f (%s); at the end %.2f (%s)\n",
+        what->model, what->layout, what->only ? ", direct" : "", gradients.compared, gradients.worst, gradients.where,
+        losses.worst, losses.where, finals.worst, finals.where);
     run_close(&run);
 }
 
@@ -314,11 +330,18 @@ static void test_case(void **state) {
  * in a convolution; resnet18-mnist, the stem's weight gradient over 4x48x48; alexnet, 6400 inputs of fc1 and of conv3.
  */
 static const struct golden_case cases[] = {
-    {"tiny-bn", "auto", NULL, NULL, 512},          {"tiny-bn", "plain", NULL, NULL, 512},
-    {"tiny-bn", "batch_blocks", NULL, NULL, 512},  {"lenet5", "auto", NULL, NULL, 12544},
-    {"lenet5", "plain", NULL, NULL, 12544},        {"lenet5", "channel_blocks", NULL, NULL, 12544},
-    {"lenet5", "batch_blocks", NULL, NULL, 12544}, {"resnet18-cifar", "auto", NULL, NULL, 4608},
-    {"resnet18-mnist", "auto", NULL, NULL, 9216},  {"alexnet", "auto", "dropout", "0", 6400},
+    {"tiny-bn", "auto", NULL, NULL, 512, NULL, 0},
+    {"tiny-bn", "plain", NULL, NULL, 512, NULL, 0},
+    {"tiny-bn", "batch_blocks", NULL, NULL, 512, NULL, 0},
+    {"lenet5", "auto", NULL, NULL, 12544, NULL, 0},
+    {"lenet5", "plain", NULL, NULL, 12544, NULL, 0},
+    {"lenet5", "channel_blocks", NULL, NULL, 12544, NULL, 0},
+    {"lenet5", "batch_blocks", NULL, NULL, 12544, NULL, 0},
+    {"resnet18-cifar", "auto", NULL, NULL, 4608, "onednn", 0},
+    {"resnet18-cifar", "auto", NULL, NULL, 4608, NULL, 4 * 512 * 4 * 4},
+    {"resnet18-mnist", "auto", NULL, NULL, 9216, "onednn", 0},
+    {"resnet18-mnist", "auto", NULL, NULL, 9216, NULL, 4 * 512 * 3 * 3},
+    {"alexnet", "auto", "dropout", "0", 6400, NULL, 0},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
 
@@ -342,7 +365,8 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < CASES; i++) {
         if (argc > 1 && strcmp(argv[1], cases[i].model) != 0) continue;
         if (argc > 2 && strcmp(argv[2], cases[i].layout) != 0) continue;
-        snprintf(names[count], sizeof names[count], "%s %s", cases[i].model, cases[i].layout);
+        snprintf(names[count], sizeof names[count], "%s %s%s", cases[i].model, cases[i].layout,
+                 cases[i].only ? ", direct" : "");
         tests[count] = (struct CMUnitTest){names[count], test_case, NULL, NULL, (void *)(uintptr_t)&cases[i]};
         count++;
     }

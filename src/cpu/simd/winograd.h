@@ -32,6 +32,7 @@ enum {
     ATH_WINOGRAD_IN = 6,           /* ... of the source behind it              */
     ATH_WINOGRAD_FREQUENCIES = 36, /* elements of a transformed tile or filter */
     ATH_WINOGRAD_CELLS = 9,        /* elements of a filter                     */
+    ATH_WINOGRAD_SEGMENT = 64,     /* tiles that a gradient adds up in one go  */
 };
 
 /* Where a tile lies: which of its rows and columns are inside the image, and the first element that is. Tiles of
@@ -79,7 +80,8 @@ struct ath__winograd_product {
     int64_t      from_channel, to_channel;
 };
 
-/* For one frequency: sums[k, c] (+)= sum over tiles of x[c, i] * dy[k, i].
+/* For one frequency: sums[k, c] (+)= sum over tiles of x[c, i] * dy[k, i], by segments of ATH_WINOGRAD_SEGMENT tiles.
+ * Calls that continue a sum give the same bits as one call, if all but the last have whole segments.
  *
  *     x, dy    (channel block, tile, lane), blocks x_channel or dy_channel apart
  *     sums     (block of k, channel, lane), blocks sums_block apart */

@@ -31,7 +31,8 @@ enum {
     IN = ATH_WINOGRAD_IN,
     CELL_COUNT = ATH_WINOGRAD_CELLS,
     PANEL = 2,
-    REDUCTION = 128, /* channels of a panel that are multiplied in one go */
+    REDUCTION = 64, /* channels whose products are summed in one go */
+    SEGMENT = ATH_WINOGRAD_SEGMENT,
     GRADIENT_VECTORS = 3,
 };
 
@@ -266,7 +267,7 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
-        for (int v = 0; v < vectors; v++) sum[r][v] = add ? v_load(to + v * p->to_channel + r * VL) : v_set(0);
+        for (int v = 0; v < vectors; v++) sum[r][v] = v_set(0);
     }
     for (int64_t block = 0; block < blocks; block++, from += from_channel) {
         UNROLL_SOME
@@ -285,7 +286,10 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
-        for (int v = 0; v < vectors; v++) v_store(to + v * p->to_channel + r * VL, sum[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *place = to + v * p->to_channel + r * VL;
+            v_store(place, add ? v_add(sum[r][v], v_load(place)) : sum[r][v]);
+        }
     }
 }
 
@@ -331,7 +335,8 @@ static int64_t next_rows(int64_t left) {
     return left > PRODUCT_ROWS ? (left + 1) / 2 : left;
 }
 
-/* A panel's weights from a range of channels stay in the first-level cache while the tiles pass by. */
+/* A panel's weights from a range of channels stay in the first-level cache while the tiles pass by. Each range is
+ * summed from zero and then added: rounding grows with the root of the range rather than of all channels. */
 static void product(const struct ath__winograd_product *p) {
     int64_t blocks = p->channels / VL;
     for (int64_t block = 0; block < blocks; block += REDUCTION / VL) {
@@ -350,17 +355,17 @@ static void product(const struct ath__winograd_product *p) {
 
 /* ---- products over tiles ---------------------------------------------------------------------------------------- */
 
-ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums,
-                                  const int vectors) {
+ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,
+                                  const float *dy, float *sums, const int vectors) {
     vf           sum[GRADIENT_ROWS][GRADIENT_VECTORS];
     const float *from[GRADIENT_VECTORS];
-    int64_t      block = g->sums_block, tiles = g->tiles;
+    int64_t      block = g->sums_block;
     UNROLL
     for (int v = 0; v < vectors; v++) from[v] = dy + v * g->dy_channel;
     UNROLL
     for (int r = 0; r < GRADIENT_ROWS; r++) {
         UNROLL
-        for (int v = 0; v < vectors; v++) sum[r][v] = g->add ? v_load(sums + v * block + r * VL) : v_set(0);
+        for (int v = 0; v < vectors; v++) sum[r][v] = v_set(0);
     }
     for (int64_t i = 0; i < tiles; i++) {
         vf d[GRADIENT_VECTORS];
@@ -376,30 +381,37 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, const 
     UNROLL
     for (int r = 0; r < GRADIENT_ROWS; r++) {
         UNROLL
-        for (int v = 0; v < vectors; v++) v_store(sums + v * block + r * VL, sum[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            float *place = sums + v * block + r * VL;
+            v_store(place, add ? v_add(sum[r][v], v_load(place)) : sum[r][v]);
+        }
     }
 }
 
-static void gradient_1(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums) {
-    gradient_block(g, x, dy, sums, 1);
-}
-static void gradient_2(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums) {
-    gradient_block(g, x, dy, sums, 2);
-}
-static void gradient_3(const struct ath__winograd_gradient *g, const float *x, const float *dy, float *sums) {
-    gradient_block(g, x, dy, sums, 3);
-}
+#define GRADIENT_BLOCK(V)                                                                                              \
+    static void gradient_##V(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,          \
+                             const float *dy, float *sums) {                                                           \
+        gradient_block(g, tiles, add, x, dy, sums, V);                                                                 \
+    }
+GRADIENT_BLOCK(1)
+GRADIENT_BLOCK(2)
+GRADIENT_BLOCK(3)
 
+/* Tiles by segments, each summed from zero and then added, as above. */
 static void gradient(const struct ath__winograd_gradient *g) {
-    static void (*const blocks[])(const struct ath__winograd_gradient *g, const float *x, const float *dy,
-                                  float *sums) = {gradient_1, gradient_2, gradient_3};
-    int64_t groups = (g->dy_blocks + GRADIENT_VECTORS - 1) / GRADIENT_VECTORS, first = 0;
-    for (int64_t group = 0; group < groups; group++) {
-        int64_t vectors = (g->dy_blocks - first + groups - group - 1) / (groups - group);
-        for (int64_t c = 0; c < g->x_blocks * VL; c += GRADIENT_ROWS)
-            blocks[vectors - 1](g, g->x + c / VL * g->x_channel + c % VL, g->dy + first * g->dy_channel,
-                                g->sums + first * g->sums_block + c * VL);
-        first += vectors;
+    static void (*const blocks[])(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,
+                                  const float *dy, float *sums) = {gradient_1, gradient_2, gradient_3};
+    int64_t groups = (g->dy_blocks + GRADIENT_VECTORS - 1) / GRADIENT_VECTORS;
+    for (int64_t tile = 0; tile < g->tiles; tile += SEGMENT) {
+        int64_t tiles = g->tiles - tile < SEGMENT ? g->tiles - tile : SEGMENT, first = 0;
+        for (int64_t group = 0; group < groups; group++) {
+            int64_t      vectors = (g->dy_blocks - first + groups - group - 1) / (groups - group);
+            const float *dy = g->dy + first * g->dy_channel + tile * VL;
+            for (int64_t c = 0; c < g->x_blocks * VL; c += GRADIENT_ROWS)
+                blocks[vectors - 1](g, tiles, g->add || tile > 0, g->x + c / VL * g->x_channel + tile * VL + c % VL, dy,
+                                    g->sums + first * g->sums_block + c * VL);
+            first += vectors;
+        }
     }
 }
 
