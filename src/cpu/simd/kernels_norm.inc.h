@@ -170,47 +170,39 @@ ALWAYS_INLINE void norm_grad_apply_body(const struct ath__norm_panel *w, int act
     }
 }
 
-#define NORM_APPLY(name, text, from_output)                                                                            \
-    case ATH_ACT_##name:                                                                                               \
-        if (panel->lanes == ATH_PANEL_LANES && !panel->low) {                                                          \
-            norm_apply_body(panel, ATH_ACT_##name, false, true);                                                       \
-        } else {                                                                                                       \
-            norm_apply_body(panel, ATH_ACT_##name, panel->low, panel->lanes == ATH_PANEL_LANES);                       \
-        }                                                                                                              \
-        break;
+/* Constant arguments for none and relu; the other activations, rare behind batch norm, share one body that looks. */
+#define NORM_CASES(BODY, act)                                                                                          \
+    if (full && !panel->low) {                                                                                         \
+        BODY(act, false, true);                                                                                        \
+    } else if (full) {                                                                                                 \
+        BODY(act, true, true);                                                                                         \
+    } else {                                                                                                           \
+        BODY(act, panel->low, false);                                                                                  \
+    }
+#define NORM_DISPATCH(BODY)                                                                                            \
+    bool full = panel->lanes == ATH_PANEL_LANES;                                                                       \
+    if (panel->act == ATH_ACT_NONE) {                                                                                  \
+        NORM_CASES(BODY, ATH_ACT_NONE)                                                                                 \
+    } else if (panel->act == ATH_ACT_RELU) {                                                                           \
+        NORM_CASES(BODY, ATH_ACT_RELU)                                                                                 \
+    } else {                                                                                                           \
+        BODY(panel->act, panel->low, full);                                                                            \
+    }
+
 static void norm_apply(const struct ath__norm_panel *panel) {
-    switch (panel->act) {
-        ATH_ACT_MAP(NORM_APPLY)
-    default: break;
-    }
+#define BODY(act, low, full) norm_apply_body(panel, act, low, full)
+    NORM_DISPATCH(BODY)
+#undef BODY
 }
 
-#define NORM_GRAD_SUMS(name, text, from_output)                                                                        \
-    case ATH_ACT_##name:                                                                                               \
-        if (panel->lanes == ATH_PANEL_LANES && !panel->low) {                                                          \
-            norm_grad_sums_body(panel, total, total_x, ATH_ACT_##name, false, true);                                   \
-        } else {                                                                                                       \
-            norm_grad_sums_body(panel, total, total_x, ATH_ACT_##name, panel->low, panel->lanes == ATH_PANEL_LANES);   \
-        }                                                                                                              \
-        break;
 static void norm_grad_sums(const struct ath__norm_panel *panel, float *total, float *total_x) {
-    switch (panel->act) {
-        ATH_ACT_MAP(NORM_GRAD_SUMS)
-    default: break;
-    }
+#define BODY(act, low, full) norm_grad_sums_body(panel, total, total_x, act, low, full)
+    NORM_DISPATCH(BODY)
+#undef BODY
 }
 
-#define NORM_GRAD_APPLY(name, text, from_output)                                                                       \
-    case ATH_ACT_##name:                                                                                               \
-        if (panel->lanes == ATH_PANEL_LANES && !panel->low) {                                                          \
-            norm_grad_apply_body(panel, ATH_ACT_##name, false, true);                                                  \
-        } else {                                                                                                       \
-            norm_grad_apply_body(panel, ATH_ACT_##name, panel->low, panel->lanes == ATH_PANEL_LANES);                  \
-        }                                                                                                              \
-        break;
 static void norm_grad_apply(const struct ath__norm_panel *panel) {
-    switch (panel->act) {
-        ATH_ACT_MAP(NORM_GRAD_APPLY)
-    default: break;
-    }
+#define BODY(act, low, full) norm_grad_apply_body(panel, act, low, full)
+    NORM_DISPATCH(BODY)
+#undef BODY
 }
