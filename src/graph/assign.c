@@ -47,7 +47,7 @@ bool ath__node_is_view(const ath_graph *graph, const struct ath__node *node, boo
     if (node->op == &ath__op_batch_sum) return !accumulate;
     if (node->op == &ath__op_cast || node->op == &ath__op_reorder) {
         const struct ath__desc *in = &graph->values[node->in[0]].desc, *out = &graph->values[node->out[0]].desc;
-        return in->dtype == out->dtype && effectively_plain(in) && effectively_plain(out);
+        return in->dtype == out->dtype && ath__layout_same_memory(&in->shape, &in->layout, &out->layout);
     }
     if (!(node->op->traits & ATH_OP_VIEW)) return false;
     const struct ath__desc *in = &graph->values[node->in[0]].desc, *out = &graph->values[node->out[0]].desc;
@@ -221,12 +221,12 @@ static ath_status reorder_outputs(struct assign *assign, ath_error *err) {
     return ATH_OK;
 }
 
-/* Implementations for the reorders, whose layouts are fixed. */
+/* Implementations for the reorders, whose layouts are fixed; those that move nothing are views and need none. */
 static ath_status assign_reorders(struct assign *assign, ath_error *err) {
     ath_graph *graph = assign->graph;
     for (int n = 0; n < graph->node_count; n++) {
         struct ath__node *node = &graph->nodes[n];
-        if (node->dead || node->impl || node->op != &ath__op_reorder) continue;
+        if (node->dead || node->impl || node->op != &ath__op_reorder || ath__node_is_view(graph, node, false)) continue;
         struct ath__desc        in = graph->values[node->in[0]].desc, out = graph->values[node->out[0]].desc;
         struct ath__layout_wish wish = {
             .op = node->op->name, .attrs = node->attrs, .ins = 1, .outs = 1, .in = &in, .out = &out};

@@ -24,6 +24,7 @@
 
 typedef float    vf __attribute__((vector_size(16)));
 typedef int32_t  vm __attribute__((vector_size(16)));
+typedef uint32_t vw __attribute__((vector_size(16)));
 typedef uint64_t vu __attribute__((vector_size(16)));
 enum { VL = 4, UL = 2 };
 
@@ -101,9 +102,10 @@ static inline vf v_sqrt(vf a) {
 static inline vf v_round(vf a) {
     return (a + v_set(12582912.0f)) - v_set(12582912.0f);
 }
+/* The same sum holds n in its lowest bits, which need no conversion: that of a not-a-number would be undefined. */
 static inline vf v_pow2(vf n) {
-    vm e = {(int32_t)n[0], (int32_t)n[1], (int32_t)n[2], (int32_t)n[3]};
-    return (vf)((e + 127) << 23);
+    vw bits = (vw)(n + v_set(12582912.0f));
+    return (vf)((bits - 0x4B400000u + 127u) << 23);
 }
 static inline vf v_log_split(vf x, vf *e) {
     vm bits = (vm)x - 0x3F3504F3, k = bits >> 23;
