@@ -41,8 +41,7 @@ struct gather {
     struct run   *runs;
 };
 
-/* ---- what is accepted ---------------------------------------------------------------------------------------------
- */
+/* ---- what is accepted -------------------------------------------------------------------------------------------- */
 
 /* The activations are in[0] and out[0]; weights and bias are plain. */
 static void layouts(struct ath__layout_wish *wish) {

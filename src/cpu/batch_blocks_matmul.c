@@ -32,8 +32,7 @@ struct product_state {
     size_t                           slot;             /* floats of scratch */
 };
 
-/* ---- what is accepted ---------------------------------------------------------------------------------------------
- */
+/* ---- what is accepted -------------------------------------------------------------------------------------------- */
 
 static void layouts(struct ath__layout_wish *wish) {
     const ath_matmul_attrs *attrs = wish->attrs;

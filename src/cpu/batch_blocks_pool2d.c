@@ -39,8 +39,7 @@ struct pool {
     struct run                      *runs;
 };
 
-/* ---- what is accepted ---------------------------------------------------------------------------------------------
- */
+/* ---- what is accepted -------------------------------------------------------------------------------------------- */
 
 static void layouts(struct ath__layout_wish *wish) {
     if (!ath__batch_blocked(&wish->in[0])) return;

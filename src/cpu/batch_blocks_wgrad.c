@@ -32,8 +32,7 @@ struct wgrad {
     int64_t                         *tap;                  /* where each weight of a filter begins in x */
 };
 
-/* ---- what is accepted ---------------------------------------------------------------------------------------------
- */
+/* ---- what is accepted -------------------------------------------------------------------------------------------- */
 
 static void layouts(struct ath__layout_wish *wish) {
     if (!ath__batch_blocked(&wish->in[0]) && !ath__batch_blocked(&wish->in[1])) return;

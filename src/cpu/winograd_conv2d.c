@@ -9,8 +9,8 @@
  *     by tiles      (few channels) all filters are transformed first. Then each thread takes a block of tiles at a time
  *                   through all three steps, with transformed tiles in its second-level cache; the filters stream by.
  *     by channels   (many channels, whose filters would fill the cache) the tiles of a chunk are transformed first.
- * Then each thread takes a group of result channels at a time: it transforms their filters, multiplies and transforms
- * back; the tiles stream by.
+ *                 Then each thread takes a group of result channels at a time: it transforms their filters, multiplies
+ *                 and transforms back; the tiles stream by.
  *
  * Nothing is summed across tasks, so results do not depend on the number of threads. Filters are transformed anew in
  * each run: they change in every step of training, and it costs few per cent.
@@ -135,8 +135,7 @@ static size_t scratch(const struct ath__problem *problem, const void *state) {
     return (size_t)(conv->shared_floats + conv->slots * conv->slot_floats) * sizeof(float);
 }
 
-/* ---- the three steps ------------------------------------------------------------------------------------------------
- */
+/* ---- the three steps --------------------------------------------------------------------------------------------- */
 
 /* Transforms the filters from one block of source channels to result blocks first .. first + count-1, a panel. */
 static void transform_filters(const struct conv_run *run, int64_t source, int64_t first, int64_t count, float *to) {

@@ -131,8 +131,7 @@ void ath__image_store_free(struct ath__image_store *store) {
     *store = (struct ath__image_store){0};
 }
 
-/* ---- hold-out -----------------------------------------------------------------------------------------------------
- */
+/* ---- hold-out ---------------------------------------------------------------------------------------------------- */
 
 static size_t image_bytes(const struct ath__image_store *store) {
     return (size_t)store->channels * (size_t)store->height * (size_t)store->width;
@@ -225,8 +224,7 @@ static ath_status hold_out(struct ath_dataset *dataset, const struct ath__datase
     return status;
 }
 
-/* ---- opening and reading ------------------------------------------------------------------------------------------
- */
+/* ---- opening and reading ----------------------------------------------------------------------------------------- */
 
 static ath_status set_options(const struct ath__dataset_kind *kind, const ath_option_pair *options, int option_count,
                               void *values, ath_error *err) {

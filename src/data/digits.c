@@ -3,12 +3,12 @@
  * An image is a pure function of (seed, part of the set, index): nothing depends on threads. It is made in four steps:
  *
  *   1. a style of the digit (data/digit_strokes.c), each point moved by a small normal draw; curves through the points
- * by Catmull-Rom splines;
+ *      by Catmull-Rom splines;
  *   2. the points bent: p' = A p + t + e(p), with A = rotation * shear * scale and e a smooth field of a few low sines,
  *      which is the elastic distortion of P. Simard et al., "Best practices for convolutional neural networks applied
- * to visual document analysis" (ICDAR 2003), applied to the strokes instead of the pixels;
+ *      to visual document analysis" (ICDAR 2003), applied to the strokes instead of the pixels;
  *   3. the ink: the grey of a pixel is clamp(r + 1/2 - distance to the stroke), with a pen radius r that drifts along
- * the stroke; drops of ink, scratches and pieces of neighbouring writing lie around it;
+ *      the stroke; drops of ink, scratches and pieces of neighbouring writing lie around it;
  *   4. contrast, background and pixel noise.
  *
  * The amounts are set so that a linear classifier stays below 92% while a small convolutional net passes 98%

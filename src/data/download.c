@@ -48,8 +48,7 @@ struct transfer {
     char                             detail[CURL_ERROR_SIZE];
 };
 
-/* ---- verifying -----------------------------------------------------------------------------------------------------
- */
+/* ---- verifying --------------------------------------------------------------------------------------------------- */
 
 static void add_to_digest(const void *data, size_t size, void *context) {
     ath__digest_add(context, data, size);
@@ -92,8 +91,7 @@ static bool is_complete(const struct ath__download_file *file, const char *path)
     return strcasecmp(found, file->content_md5) == 0;
 }
 
-/* ---- one request ---------------------------------------------------------------------------------------------------
- */
+/* ---- one request ------------------------------------------------------------------------------------------------- */
 
 /* A server may answer a request for the rest with the whole file: the part then starts anew. Or with 416, there is no
  * such range, and some words, which are not to be written. */
@@ -242,8 +240,7 @@ static ath_status receive(struct transfer *transfer, uint64_t *earlier, ath_erro
     }
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------------------
- */
+/* ---- one file ---------------------------------------------------------------------------------------------------- */
 
 /* Receives and verifies. *again: it is wrong, but began with what an earlier call had left, which is now gone. */
 static ath_status receive_and_verify(struct transfer *transfer, bool *again, ath_error *err) {

@@ -73,8 +73,7 @@ struct ath__loader {
     double          waited;
 };
 
-/* ---- making a batch ------------------------------------------------------------------------------------------------
- */
+/* ---- making a batch ---------------------------------------------------------------------------------------------- */
 
 /* The u8 pixels of an image after resizing. */
 static ath_status image_pixels(struct ath__loader *loader, struct worker *worker, int64_t index,
@@ -144,8 +143,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------------
- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static ath_status open_buffers(struct ath__loader *loader, ath_error *err) {
     size_t batch = (size_t)loader->settings.batch;
@@ -296,8 +294,7 @@ void ath__loader_close(struct ath__loader *loader) {
     ath__free(loader);
 }
 
-/* ---- using ---------------------------------------------------------------------------------------------------------
- */
+/* ---- using ------------------------------------------------------------------------------------------------------- */
 
 int64_t ath__loader_batches(const struct ath__loader *loader) {
     return loader->batches;

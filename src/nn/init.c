@@ -3,9 +3,10 @@
  * With fan_in = product of dims 1.. and fan_out = dim 0 * product of dims 2.. of a weight (K,C/groups,R,S) or (M,K):
  *
  *     xavier    U(-b, b),  b = sqrt(6 / (fan_in + fan_out))       Glorot and Bengio 2010
- *     kaiming   N(0, s^2), s = sqrt(2 / fan_out) for convolutions, as residual nets are started; s = sqrt(2 / fan_in)
- * for matrices, where a classifier's few outputs would make s far too large.     He et al. 2015 torch     U(-b, b),  b
- * = 1 / sqrt(fan_in)                   Kaiming's uniform form with a = sqrt(5)
+ *     kaiming   N(0, s^2), s = sqrt(2 / fan_out)                   He et al. 2015; for convolutions, as residual nets are
+ *                          s = sqrt(2 / fan_in)                    started, and for matrices, where a classifier's few
+ *                                                                  outputs would make s far too large
+ *     torch     U(-b, b),  b = 1 / sqrt(fan_in)                    Kaiming's uniform form with a = sqrt(5)
  *
  * Biases are U(+-1 / sqrt(fan_in)) for xavier and torch (Xavier recipes reset the weights only) and 0 for kaiming.
  *

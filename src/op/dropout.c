@@ -2,8 +2,8 @@
  *
  *     dropout  x (N,...), rng i32 (4) = seed low, seed high, step, batch -> y of x's shape
  *
- *     u = philox(key = (rng[0] ^ rng[3], rng[1]), counter = (i / 4, n, rng[2], ATH_RNG_DROPOUT + 256 * id))[i % 4] /
- * 2^32 y[n,i] = u >= p ? x[n,i] / (1 - p) : 0,   i the row-major index inside sample n
+ *     u = philox(key = (rng[0] ^ rng[3], rng[1]), counter = (i / 4, n, rng[2], ATH_RNG_DROPOUT + 256 * id))[i % 4]
+ *     y[n,i] = u / 2^32 >= p ? x[n,i] / (1 - p) : 0,   i the row-major index inside sample n
  *
  * The mask is a pure function of seed, step, sample and place, so that it is never stored: the gradient is the same
  * operator applied to dy, and a resumed run draws the same masks.

@@ -1,7 +1,8 @@
 /* Matrix product, plain or batched.
  *
- *     y[i,j] = act(sum_l op(a)[i,l] * op(b)[l,j] + bias[j]),  op transposes the last two dimensions where its flag is
- * set
+ *     y[i,j] = act(sum_l op(a)[i,l] * op(b)[l,j] + bias[j])
+ *
+ * where op transposes the last two dimensions if its flag is set;
  *
  *     a (I,L), b (L,J), [bias (J)] -> y (I,J), or all with the same leading batch dimension.
  */

@@ -4,8 +4,8 @@
  *     resize_grad  dy (N,C,P,Q) -> dx (N,C,H,W)
  *
  *     nearest:  y[i] = x[floor(i * in / out)]
- *     bilinear: at = max((i + 1/2) * in / out - 1/2, 0), y[i] = (1 - f) * x[floor(at)] + f * x[min(floor(at) + 1, in -
- * 1)] with f = at - floor(at), in both dimensions (half-pixel centres, no antialiasing)
+ *     bilinear: y[i] = (1 - f) * x[floor(at)] + f * x[min(floor(at) + 1, in - 1)] with f = at - floor(at) and
+ *               at = max((i + 1/2) * in / out - 1/2, 0), in both dimensions (half-pixel centres, no antialiasing)
  */
 #include "op/op_util.h"
 

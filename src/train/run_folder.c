@@ -35,8 +35,7 @@ static const char checkpoint_name[] = "checkpoint/state.safetensors";
 /* TensorBoard knows event files by the start of their names. */
 static const char events_name[] = "events.out.tfevents.athanor";
 
-/* ---- choosing the folder -------------------------------------------------------------------------------------------
- */
+/* ---- choosing the folder ----------------------------------------------------------------------------------------- */
 
 /* The last part of a path, without .yaml, in letters that every file system takes. */
 static void safe_name(const char *text, char *name, size_t capacity) {

@@ -1,7 +1,7 @@
 /* AlexNet (Krizhevsky et al. 2012) in one tower, for 224x224:
  *
- *     conv1 96@11x11/4 pad 1 - pool 3/2 - conv2 256@5x5 pad 2 - pool 3/2 - conv3 384 - conv4 384 - conv5 256 (3x3 pad
- * 1) - pool 3/2 - flatten 6400 - fc1 4096 - dropout - fc2 4096 - dropout - fc3 classes
+ *     conv1 96@11x11/4 pad 1 - pool 3/2 - conv2 256@5x5 pad 2 - pool 3/2 - conv3 384 - conv4 384 - conv5 256, all three
+ *     3x3 pad 1 - pool 3/2 - flatten 6400 - fc1 4096 - dropout - fc2 4096 - dropout - fc3 classes
  *
  * ReLU behind every layer but the last; 46,764,746 parameters for one input channel and 10 classes.
  */

@@ -1,7 +1,7 @@
 /* ResNet for 32x32 images, in its two common forms:
  *
  *     wide      conv1 64@3x3 - bn1 - act - four stages of basic blocks (64, 128, 256, 512), 1x1 projections with batch
- * norm named `shortcut` - global average pooling - linear.  18 layers: 11,173,962 parameters, 0.56 G
+ *               norm named `shortcut` - global average pooling - linear. 18 layers: 11,173,962 parameters, 0.56 G
  *               multiply-accumulates.
  *     narrow    conv1 16@3x3 - bn1 - act - three stages of n basic blocks (16, 32, 64), zero-padded shortcuts without
  *               parameters - global average pooling - linear; 6n + 2 layers (He et al. 2016, section 4.2).

@@ -236,8 +236,7 @@ static void duplicates(void **state) {
     scratch_remove(folder);
 }
 
-/* ---- the generated set --------------------------------------------------------------------------------------------
- */
+/* ---- the generated set ------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_set(const ath_dataset *dataset) {
     uint64_t hash = 0xCBF29CE484222325u;

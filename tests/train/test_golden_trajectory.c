@@ -10,7 +10,7 @@
  *               orders) from float64. A third order of summation is one more draw from the same distribution. Of normal
  *               errors one draw exceeds FACTOR = 8 times the larger of two others once in a hundred times, and of the
  *               larger of 32 (16 sampled entries, two runs) never in practice; where e was small by luck, `order`
- * stands behind it.
+ *               stands behind it.
  *
  *     gradient  |g - g64| <= (8 e + order) * max |g64|, e over the sampled entries relative to that maximum.
  *               Sum and sum of squares: 8 times PyTorch's own difference, and errors of `order * max |g64|` per entry
@@ -19,9 +19,10 @@
  *               PyTorch computes.
  *     loss s    |l - l64| <= (8 e_s + order) * l64, e_s over the steps 0 .. s: training amplifies a difference from
  *               step to step, by how much is what e_s measures (5e-4 for AlexNet's step 8, 1e-7 for LeNet-5
- * throughout). end       8 e * max |p64| with e over all sampled parameters, each relative to its own largest entry.
- * Only one of PyTorch's two float32 runs left its final values; e is scaled by how much further the losses of the other
- * one drifted.
+ *               throughout).
+ *     end       8 e * max |p64| with e over all sampled parameters, each relative to its own largest entry. Only one of
+ *               PyTorch's two float32 runs left its final values; e is scaled by how much further the losses of the
+ *               other one drifted.
  *
  * Kinks. Where the input of a ReLU lies within rounding of zero, two float32 computations may take different sides, and
  * gradients differ by that element's whole share. Direct convolutions err by some 4e-7 of a value's deviation, which
@@ -64,8 +65,7 @@ struct golden_case {
     double      kinks;          /* elements of the smallest layer with a ReLU; 0: so few that none flips */
 };
 
-/* ---- the net that no zoo has: groups, stride, batch norm, a residual sum, pooling ---------------------------------
- */
+/* ---- the net that no zoo has: groups, stride, batch norm, a residual sum, pooling -------------------------------- */
 
 static ath_value build_tiny(struct ath__nn *nn, ath_value x, const void *options, int classes) {
     (void)options;
@@ -83,8 +83,7 @@ static const struct ath__zoo_variant tiny_variants[] = {{"tiny-bn", "test net", 
 static const struct ath__zoo_family  tiny_family = {
      .name = "tiny", .variants = tiny_variants, .options = no_options, .build = build_tiny};
 
-/* ---- a network in the state of the trajectory ---------------------------------------------------------------------
- */
+/* ---- a network in the state of the trajectory -------------------------------------------------------------------- */
 
 struct run {
     struct trajectory    golden;
@@ -152,8 +151,7 @@ static void take_step(struct run *run, int step) {
         &err);
 }
 
-/* ---- comparing -----------------------------------------------------------------------------------------------------
- */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 /* How close the worst comparison came to its limit: printed, so that a drift towards it shows before it fails. */
 struct margin {

@@ -39,8 +39,7 @@ static const char dropout_net[] = "name: dropout-net\n"
                                   "  - dropout: {p: 0.25}\n"
                                   "  - linear: {out: classes}\n";
 
-/* ---- one training in a child --------------------------------------------------------------------------------------
- */
+/* ---- one training in a child ------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t interrupts;
 
@@ -90,8 +89,7 @@ static int wait_after(pid_t child, double seconds, int signal_number) {
     return wait_for(child);
 }
 
-/* ---- a run and its folder -----------------------------------------------------------------------------------------
- */
+/* ---- a run and its folder ---------------------------------------------------------------------------------------- */
 
 struct job {
     const char *model, *folder, *threads;

@@ -2,7 +2,7 @@
  *
  *     it starts as the plain net to the bit; it trains; merging gives a plain net with the same logits within 1e-5;
  *     the transform runs once per optimiser step, not once per micro-batch; and the gradient of a batch in pieces is
- * the gradient of the whole batch.
+ *     the gradient of the whole batch.
  */
 #include "athanor/train.h"
 #include "base/mem.h"

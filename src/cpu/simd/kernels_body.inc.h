@@ -6,8 +6,7 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* ---- element-wise functions of vectors; a not-a-number passes through ----------------------------------------------
- */
+/* ---- element-wise functions of vectors; a not-a-number passes through -------------------------------------------- */
 
 typedef vf (*vector_fn)(vf a, vf b, vf p, vf q);
 #define FN(name) ALWAYS_INLINE vf name(vf a, vf b, vf p, vf q)
