@@ -1,6 +1,7 @@
 /* Time and peak memory, as the system reports them. */
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -20,8 +21,26 @@ void ath__timestamp(char *text, size_t capacity) {
     if (strftime(text, capacity, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) text[0] = '\0';
 }
 
+/* Linux's own count of this program. What getrusage reports there began before exec, with the program that started this
+ * one, and never falls. False where there is no such count. */
+static bool peak_from_proc(uint64_t *bytes) {
+    FILE *status = fopen("/proc/self/status", "r");
+    char  line[128];
+    bool  found = false;
+    if (!status) return false;
+    while (!found && fgets(line, sizeof line, status)) {
+        unsigned long long kib;
+        found = sscanf(line, "VmHWM: %llu kB", &kib) == 1;
+        if (found) *bytes = kib * 1024;
+    }
+    fclose(status);
+    return found;
+}
+
 uint64_t ath__peak_rss(void) {
+    uint64_t      bytes;
     struct rusage usage;
+    if (peak_from_proc(&bytes)) return bytes;
     if (getrusage(RUSAGE_SELF, &usage) != 0 || usage.ru_maxrss < 0) return 0;
 #ifdef __APPLE__
     return (uint64_t)usage.ru_maxrss;
