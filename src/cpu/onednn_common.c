@@ -65,14 +65,15 @@ static bool same_block(const struct ath__layout *layout, const struct ath__onedn
     return true;
 }
 
-/* Strides of the outer dimensions that the layout asks for. Dimensions with one step move nothing. */
-static bool same_strides(const struct ath__desc *desc, const struct ath__onednn_blocking *blocking) {
+/* Strides of the outer dimensions that the layout asks for. Dimensions with one step move nothing and count only where
+ * `exact`: oneDNN's kernels want Ohwi16o for one input channel and refuse Oihw16o, the same memory. */
+static bool same_strides(const struct ath__desc *desc, const struct ath__onednn_blocking *blocking, bool exact) {
     struct ath__physical physical;
     ath__desc_physical(desc, &physical);
     int64_t stride = 1;
     for (int i = physical.count - 1; i >= 0; i--) {
         if (i < desc->shape.rank) {
-            if (physical.size[i] != 1 && blocking->strides[physical.dim[i]] != stride) return false;
+            if ((exact || physical.size[i] != 1) && blocking->strides[physical.dim[i]] != stride) return false;
             if (blocking->padded[physical.dim[i]] != physical.size[i] * physical.step[i]) return false;
         }
         stride *= physical.size[i];
@@ -82,11 +83,12 @@ static bool same_strides(const struct ath__desc *desc, const struct ath__onednn_
 
 static bool make_blocked(const struct ath__desc *desc, dnnl_data_type_t type, struct ath__onednn_md *md) {
     struct ath__onednn_blocking blocking;
-    int                         rank = desc->shape.rank;
-    for (int tag = dnnl_format_tag_any + 1; tag < (int)dnnl_format_tag_last; tag++) {
-        if (!ath__onednn_md_by_tag(md, rank, desc->shape.dims, type, (dnnl_format_tag_t)tag)) continue;
+    int                         rank = desc->shape.rank, tags = (int)dnnl_format_tag_last - dnnl_format_tag_any - 1;
+    for (int i = 0; i < 2 * tags; i++) {
+        dnnl_format_tag_t tag = (dnnl_format_tag_t)(dnnl_format_tag_any + 1 + i % tags);
+        if (!ath__onednn_md_by_tag(md, rank, desc->shape.dims, type, tag)) continue;
         if (ath__onednn_md_blocking(ath__onednn_md_use(md), rank, &blocking) && same_block(&desc->layout, &blocking) &&
-            same_strides(desc, &blocking))
+            same_strides(desc, &blocking, i < tags))
             return true;
         ath__onednn_md_free(md);
     }
@@ -124,16 +126,21 @@ bool ath__onednn_layout_read(ath__onednn_md_ref md, struct ath__desc *desc) {
         layout.block_dim[i] = (int8_t)blocking.block_dim[i];
         layout.block_size[i] = (int8_t)blocking.block_size[i];
     }
-    for (int i = 1; i < rank; i++) { /* stable insertion sort, largest stride first */
+    /* Stable insertion sort, largest stride first; of equal ones, a dimension with a single step lies inside. */
+    for (int i = 1; i < rank; i++) {
         int8_t dim = layout.order[i];
         int    at = i;
-        for (; at > 0 && blocking.strides[layout.order[at - 1]] < blocking.strides[dim]; at--)
-            layout.order[at] = layout.order[at - 1];
+        for (; at > 0; at--) {
+            int8_t  before = layout.order[at - 1];
+            int64_t further = blocking.strides[dim] - blocking.strides[before];
+            if (further < 0 || (further == 0 && (desc->shape.dims[before] != 1 || desc->shape.dims[dim] == 1))) break;
+            layout.order[at] = before;
+        }
         layout.order[at] = dim;
     }
     struct ath__desc found = *desc;
     found.layout = layout;
-    if (!same_strides(&found, &blocking)) return false;
+    if (!same_strides(&found, &blocking, false)) return false;
 
     struct ath__layout known[3] = {desc->layout, ath__layout_plain(), ath__layout_channels_last(rank)};
     for (int i = 0; i < 3; i++)
