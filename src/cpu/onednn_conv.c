@@ -147,7 +147,8 @@ static bool read_layouts(ath__onednn_direction direction, dnnl_primitive_desc_t 
            ath__onednn_weights_join(&split, &parts->weights);
 }
 
-/* Tries one pair of layouts, weights open first and then plain. Sets `parts` to what the primitive wants. */
+/* Tries one pair of layouts, weights open first and then plain. Sets `parts` to what the primitive wants; the quality is
+ * that of the primitive which is offered when these layouts are asked for by name, as `refuse` and `prepare` do. */
 static ath__onednn_quality try_layouts(ath__onednn_direction direction, const ath_conv2d_attrs *attrs,
                                        struct parts *parts, bool open) {
     parts->weights.layout = ath__layout_plain();
@@ -156,10 +157,13 @@ static ath__onednn_quality try_layouts(ath__onednn_direction direction, const at
         dnnl_primitive_desc_t pd =
             make_pd(direction, attrs, parts, (struct open_layouts){open, plain_weights == 0, open});
         if (pd == NULL) continue;
-        bool                expressible = read_layouts(direction, pd, attrs->groups, &wanted);
-        ath__onednn_quality quality = ath__onednn_quality_of(pd);
+        bool expressible = read_layouts(direction, pd, attrs->groups, &wanted);
         dnnl_primitive_desc_destroy(pd);
         if (!expressible) continue;
+        pd = make_pd(direction, attrs, &wanted, (struct open_layouts){false, false, false});
+        if (pd == NULL) continue;
+        ath__onednn_quality quality = ath__onednn_quality_of(pd);
+        dnnl_primitive_desc_destroy(pd);
         *parts = wanted;
         return quality;
     }

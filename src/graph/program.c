@@ -3,6 +3,9 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "graph/op.h"
+
+#include <string.h>
 
 struct cached {
     int64_t           batch;
@@ -92,6 +95,15 @@ void ath__program_trace(struct ath__program *program,
                         void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context) {
     program->settings.options.trace = trace;
     program->settings.options.trace_context = context;
+}
+
+const struct ath__node *ath__program_on_reference(const struct ath__program *program) {
+    for (int i = 0; i < program->plan_count; i++) {
+        struct ath__plan_call call;
+        for (int c = 0; ath__plan_call(program->plans[i].plan, c, &call); c++)
+            if (call.node->op->macs && call.node->impl && strcmp(call.node->impl->name, "ref") == 0) return call.node;
+    }
+    return NULL;
 }
 
 size_t ath__program_peak(const struct ath__program *program) {

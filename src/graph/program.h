@@ -30,6 +30,9 @@ ath_status ath__program_plan(struct ath__program *program, int64_t batch, bool a
 /* Shows the graph to `trace` after every pass of the plans compiled from now on. */
 void ath__program_trace(struct ath__program *program,
                         void (*trace)(void *context, const char *pass, const ath_graph *graph), void *context);
+/* The first product (convolution, matrix product) of the plans compiled so far that only the reference computes, in
+ * double precision and some hundred times slower than a kernel; NULL if none does. Its `refusals` say why. */
+const struct ath__node *ath__program_on_reference(const struct ath__program *program);
 /* The largest planned arena among the plans compiled so far. */
 size_t ath__program_peak(const struct ath__program *program);
 
