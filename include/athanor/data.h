@@ -37,8 +37,9 @@ typedef struct ath_option_pair {
     const char *key, *value;
 } ath_option_pair;
 
-/* Opens one split. Errors: ATH_USAGE (unknown set or option; suggests), ATH_DATA (missing, broken; says where it looked
- * and how to get it). The data set is the caller's to close. */
+/* Opens one split of the set `name`: a name of the catalogue, or the path of a folder or archive (docs/data.md). Errors:
+ * ATH_USAGE (unknown set or option; suggests), ATH_DATA (missing, broken; says where it looked and how to get it). The
+ * data set is the caller's to close. */
 ATH_API ath_status ath_dataset_open(const char *name, ath_split split, const ath_option_pair *options, int option_count,
                                     ath_dataset **dataset, ath_error *err);
 ATH_API void       ath_dataset_close(ath_dataset *dataset);

@@ -136,11 +136,16 @@ static int64_t members_of(const struct part *part, int index) {
 }
 
 static void print_figures(const struct report *report, int channel) {
-    printf("  channel %d: mean                 ", channel);
-    for (int i = 0; i < report->part_count; i++) printf(" %10.4f", report->parts[i].stats.mean[channel]);
-    printf("\n  channel %d: deviation            ", channel);
-    for (int i = 0; i < report->part_count; i++) printf(" %10.4f", report->parts[i].stats.deviation[channel]);
-    putchar('\n');
+    for (int deviation = 0; deviation < 2; deviation++) {
+        char what[40];
+        snprintf(what, sizeof what, "channel %d: %s", channel, deviation ? "deviation" : "mean");
+        printf("  %-32s", what);
+        for (int i = 0; i < report->part_count; i++) {
+            const ath_dataset_stats *stats = &report->parts[i].stats;
+            printf(" %10.4f", deviation ? stats->deviation[channel] : stats->mean[channel]);
+        }
+        putchar('\n');
+    }
 }
 
 static void print_pair(const struct pair *pair) {

@@ -88,12 +88,12 @@ static const struct ath__option cifar100_options[] = {
     ATH_OPT_END,
 };
 
-static bool is_cifar10(const char *path) {
-    return ath__cifar_recognise(&ath__cifar10_set, path);
+static ath_status is_cifar10(const char *path, bool *yes, ath_error *err) {
+    return ath__cifar_recognise(&ath__cifar10_set, path, yes, err);
 }
 
-static bool is_cifar100(const char *path) {
-    return ath__cifar_recognise(&ath__cifar100_set, path);
+static ath_status is_cifar100(const char *path, bool *yes, ath_error *err) {
+    return ath__cifar_recognise(&ath__cifar100_set, path, yes, err);
 }
 
 static ath_status open_cifar10(const void *values, const char *path, bool train, struct ath__image_store *store,

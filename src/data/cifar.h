@@ -24,7 +24,7 @@ struct ath__cifar_set {
 extern const struct ath__cifar_set ath__cifar10_set, ath__cifar100_set;
 
 /* Is the path, which exists, a folder with files of the set or an archive of them? */
-bool ath__cifar_recognise(const struct ath__cifar_set *set, const char *path);
+ath_status ath__cifar_recognise(const struct ath__cifar_set *set, const char *path, bool *yes, ath_error *err);
 
 /* Reads the training or test images with one of their labels from wherever `path` has them. Fills all of `store`. */
 ath_status ath__cifar_open(const struct ath__cifar_set *set, const char *path, bool train, int labelling,

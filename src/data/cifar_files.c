@@ -61,26 +61,32 @@ static int position(const char *const *names, const char *name) {
     return -1;
 }
 
-/* Does the archive hold files of the set? Its first members tell. */
-static bool archive_holds(const struct ath__cifar_set *set, const char *path) {
+/* Does the file hold files of the set? The first members tell; a file that is no archive, or is damaged where it is looked
+ * at, does not. */
+static ath_status peek(const struct ath__cifar_set *set, const char *path, bool *holds, ath_error *err) {
     struct ath__archive       *archive = NULL;
     struct ath__archive_member member;
-    bool                       more = true, holds = false;
-    if (ath__archive_open(path, PEEK_BYTES, &archive, NULL) != ATH_OK) return false;
-    for (int i = 0; i < PEEK_MEMBERS && more && !holds; i++) {
-        if (ath__archive_next(archive, &member, &more, NULL) != ATH_OK) break;
-        holds = more && (position(set->train, member.name) >= 0 || position(set->test, member.name) >= 0);
+    ath_error                  error = {0};
+    bool                       more = true;
+    ath_status                 status = ath__archive_open(path, PEEK_BYTES, &archive, &error);
+    for (int i = 0; i < PEEK_MEMBERS && status == ATH_OK && more && !*holds; i++) {
+        status = ath__archive_next(archive, &member, &more, &error);
+        if (status == ATH_OK && more)
+            *holds = position(set->train, member.name) >= 0 || position(set->test, member.name) >= 0;
     }
     ath__archive_close(archive);
-    return holds;
+    if (status == ATH_OK || status == ATH_DATA) return ATH_OK;
+    if (err) *err = error;
+    return status;
 }
 
-bool ath__cifar_recognise(const struct ath__cifar_set *set, const char *path) {
+ath_status ath__cifar_recognise(const struct ath__cifar_set *set, const char *path, bool *yes, ath_error *err) {
     struct place place;
     const char  *slash = strrchr(path, '/');
-    if (!find_place(set, path, &place)) return false;
-    if (!ath__file_exists(path)) return true;
-    return strcmp(slash ? slash + 1 : path, set->archive) == 0 || archive_holds(set, path);
+    *yes = find_place(set, path, &place);
+    if (!*yes || !ath__file_exists(path)) return ATH_OK;
+    *yes = strcmp(slash ? slash + 1 : path, set->archive) == 0;
+    return *yes ? ATH_OK : peek(set, path, yes, err);
 }
 
 /* Nothing of the set is there; what is there may be the other version of it. */
@@ -124,6 +130,19 @@ static ath_status map_file(const struct ath__cifar_set *set, const char *folder,
     return ath__cifar_count(&set->format, mapping->size, mapping->data, file, path, count, err);
 }
 
+/* The class names of a file that need not be there. */
+static ath_status read_names(const struct ath__cifar_set *set, const char *folder, int labelling,
+                             struct ath__image_store *store, ath_error *err) {
+    char   path[ATH_PATH_MAX], *text = NULL;
+    size_t size = 0;
+    ATH_TRY(ath__path_join(path, folder, set->names[labelling].file, err));
+    if (!ath__file_exists(path)) return ATH_OK;
+    ath_status status = ath__file_read(path, MOST_NAMES, &text, &size, err);
+    if (status == ATH_OK) status = ath__class_names_parse(text, size, store, err);
+    ath__free(text);
+    return status;
+}
+
 static ath_status read_folder(const struct ath__cifar_set *set, const char *folder, bool train, int labelling,
                               struct ath__image_store *store, ath_error *err) {
     const char *const  *files = train ? set->train : set->test;
@@ -148,12 +167,7 @@ static ath_status read_folder(const struct ath__cifar_set *set, const char *fold
         ATH_TRY_DONE(ath__cifar_put(&records, mappings[i].data, mappings[i].size, err));
         first += counts[i];
     }
-    ATH_TRY_DONE(ath__path_join(path, folder, set->names[labelling].file, err));
-    char  *text = NULL;
-    size_t size = 0;
-    if (ath__file_read(path, MOST_NAMES, &text, &size, NULL) == ATH_OK)
-        status = ath__class_names_parse(text, size, store, err);
-    ath__free(text);
+    status = read_names(set, folder, labelling, store, err);
 done:
     for (int i = 0; i < ATH_CIFAR_MOST_FILES; i++) ath__file_unmap(&mappings[i]);
     return status;

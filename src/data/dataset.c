@@ -264,8 +264,10 @@ static ath_status resolve(const char *name, const struct ath__dataset_kind **kin
     if (strlen(name) >= ATH_PATH_MAX) return ath__fail(err, ATH_USAGE, "data", "the path is too long");
     ath__str_copy(path, ATH_PATH_MAX, name);
     for (size_t i = 0; i < KINDS; i++) {
+        bool yes = false;
         *kind = kinds[i];
-        if (kinds[i]->recognise && kinds[i]->recognise(path)) return ATH_OK;
+        if (kinds[i]->recognise) ATH_TRY(kinds[i]->recognise(path, &yes, err));
+        if (yes) return ATH_OK;
     }
     describe_paths(paths, sizeof paths);
     return ath__fail(err, ATH_DATA, "data", "the %s '%s' is no data set known here, which would be: %s",

@@ -61,9 +61,10 @@ struct ath__dataset_kind {
     size_t                          options_size;
     const struct ath__download_set *download; /* NULL: generated, nothing to get */
     /* What data=PATH may name to be taken for this kind ("a folder with ..."), and whether `path`, which exists, is
-     * such a thing: told by names and, of an archive, by what is in it. NULL: the kind is known by its name alone. */
+     * such a thing: told by names and, of an archive, by what is in it. NULL: the kind is known by its name alone. Fails
+     * for want of memory or a library, not for a path of another kind. */
     const char *files;
-    bool (*recognise)(const char *path);
+    ath_status (*recognise)(const char *path, bool *yes, ath_error *err);
     /* Fills `store`, which is zeroed before and freed by the caller also after a failure. `path` is the folder that
      * holds the set's files or what `recognise` said yes to; it is empty for a generated set. */
     ath_status (*open)(const void *options, const char *path, bool train, struct ath__image_store *store,

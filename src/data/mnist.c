@@ -39,14 +39,16 @@ static ath_status find_file(const char *folder, const char *set, const char *par
 }
 
 /* One of the four files is enough: the messages for the others are then about a set that is not complete. */
-static bool is_mnist(const char *path) {
+static ath_status is_mnist(const char *path, bool *yes, ath_error *err) {
     static const char *const parts[] = {"train", "t10k"};
     char                     file[ATH_PATH_MAX];
+    (void)err;
+    *yes = false;
     for (int i = 0; i < 2; i++) {
-        if (look_for(path, parts[i], "images", 3, file, NULL) == ATH_OK) return true;
-        if (look_for(path, parts[i], "labels", 1, file, NULL) == ATH_OK) return true;
+        if (look_for(path, parts[i], "images", 3, file, NULL) == ATH_OK) *yes = true;
+        if (look_for(path, parts[i], "labels", 1, file, NULL) == ATH_OK) *yes = true;
     }
-    return false;
+    return ATH_OK;
 }
 
 static ath_status open_part(const char *set, const char *const *class_names, const char *folder, bool train,
