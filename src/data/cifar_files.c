@@ -130,15 +130,16 @@ static ath_status map_file(const struct ath__cifar_set *set, const char *folder,
     return ath__cifar_count(&set->format, mapping->size, mapping->data, file, path, count, err);
 }
 
-/* The class names of a file that need not be there. */
+/* The class names of a file that need not be there, or good. */
 static ath_status read_names(const struct ath__cifar_set *set, const char *folder, int labelling,
                              struct ath__image_store *store, ath_error *err) {
     char   path[ATH_PATH_MAX], *text = NULL;
     size_t size = 0;
     ATH_TRY(ath__path_join(path, folder, set->names[labelling].file, err));
-    if (!ath__file_exists(path)) return ATH_OK;
-    ath_status status = ath__file_read(path, MOST_NAMES, &text, &size, err);
-    if (status == ATH_OK) status = ath__class_names_parse(text, size, store, err);
+    ath_status status = ath__file_read(path, MOST_NAMES, &text, &size, NULL);
+    if (status == ATH_MEMORY) return ath__fail_memory(err, path);
+    if (status != ATH_OK) return ATH_OK;
+    status = ath__class_names_parse(text, size, store, err);
     ath__free(text);
     return status;
 }

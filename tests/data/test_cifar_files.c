@@ -193,6 +193,10 @@ static void class_names(void **state) {
         assert_string_equal(info.class_names[9], cases[i].last ? cases[i].last : "truck");
         ath_dataset_close(dataset);
     }
+    assert_int_equal(truncate(below("batches.meta.txt"), 100000), 0); /* more than is read */
+    ath_dataset *dataset = must_open(folder, ATH_SPLIT_TEST);
+    assert_string_equal(ath_dataset_describe(dataset).class_names[0], "airplane");
+    ath_dataset_close(dataset);
     struct ath__image_store store = {.classes = 1};
     assert_int_equal(ath__class_names_parse("a\0b", 3, &store, &err), ATH_OK);
     assert_null(store.names);
