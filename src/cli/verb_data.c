@@ -1,5 +1,6 @@
 /* athanor data list | get NAME | stats NAME */
 #include "cli/console.h"
+#include "cli/data_stats.h"
 #include "cli/json_out.h"
 #include "cli/verb.h"
 
@@ -54,48 +55,9 @@ static ath_status get(const char *name, ath_error *err) {
     return status;
 }
 
-static json_t *stats_json(const ath_dataset_info *info, const ath_dataset_stats *stats) {
-    json_t *mean = json_array(), *deviation = json_array(), *classes = json_object();
-    for (int c = 0; c < info->channels && c < 4; c++) {
-        json_array_append_new(mean, json_real(stats->mean[c]));
-        json_array_append_new(deviation, json_real(stats->deviation[c]));
-    }
-    for (int c = 0; c < info->classes; c++)
-        json_object_set_new(classes, info->class_names[c], json_integer(stats->class_counts[c]));
-    return json_pack("{s:s, s:I, s:o, s:o, s:o, s:I}", "data", info->name, "images", (json_int_t)info->count, "mean",
-                     mean, "deviation", deviation, "classes", classes, "duplicates", (json_int_t)stats->duplicates);
-}
-
-static void stats_text(const ath_dataset_info *info, const ath_dataset_stats *stats) {
-    char count[32];
-    printf("%s: %s images of %dx%dx%d, %lld duplicates\n", info->name, console_count(info->count, count),
-           info->channels, info->height, info->width, (long long)stats->duplicates);
-    for (int c = 0; c < info->channels && c < 4; c++)
-        printf("  channel %d: mean %.4f, deviation %.4f\n", c, stats->mean[c], stats->deviation[c]);
-    for (int c = 0; c < info->classes; c++)
-        printf("  %-16s %s\n", info->class_names[c], console_count(stats->class_counts[c], count));
-}
-
 static ath_status stats(const struct invocation *invocation, ath_error *err) {
-    const char  *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
-    const char  *split = ath_config_get(invocation->config, "split");
-    ath_dataset *dataset = NULL;
-    ath_dataset_stats measured;
-    ath_split         part = strcmp(split, "test") == 0 ? ATH_SPLIT_TEST : ATH_SPLIT_TRAIN;
-    if (!*name) return wrong_use(err);
-    ath_status status = ath_dataset_open(name, part, NULL, 0, &dataset, err);
-    if (status != ATH_OK) return status;
-    ath_dataset_info info = ath_dataset_describe(dataset);
-    status = ath_dataset_measure(dataset, &measured, err);
-    if (status == ATH_OK) {
-        if (invocation->json)
-            status = json_print(stats_json(&info, &measured), err);
-        else
-            stats_text(&info, &measured);
-        ath_dataset_stats_free(&measured);
-    }
-    ath_dataset_close(dataset);
-    return status;
+    const char *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
+    return *name ? data_stats(invocation, name, err) : wrong_use(err);
 }
 
 static ath_status run(const struct invocation *invocation, ath_error *err) {
@@ -111,7 +73,9 @@ const struct verb verb_data = {
     .summary = "list, download and measure data sets",
     .examples = "  athanor data list\n"
                 "  athanor data get mnist         verified; resumes; ATHANOR_MIRROR names another source\n"
-                "  athanor data stats mnist       mean, deviation, class counts, duplicates of the training images\n"
+                "  athanor data stats mnist       mean, deviation, class counts, duplicates within and across parts\n"
+                "  athanor data stats cifar10 data.holdout=5000\n"
+                "  athanor data stats photos/cifar-10-binary.tar.gz split=train --json\n"
                 "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
     .keys = "split",
     .run = run,

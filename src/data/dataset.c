@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/rng.h"
 #include "base/str.h"
 
@@ -54,22 +55,34 @@ static const struct ath__dataset_kind *find_kind(const char *name) {
     return NULL;
 }
 
+/* Adds "word", behind "between" unless it is the first. */
+static void append(char *text, size_t capacity, const char *between, const char *word) {
+    size_t used = strlen(text);
+    ath__str_copy(text + used, capacity - used, used ? between : "");
+    used = strlen(text);
+    ath__str_copy(text + used, capacity - used, word);
+}
+
+/* What a path may be: "a folder with ..., or ...". */
+static void describe_paths(char *text, size_t capacity) {
+    text[0] = '\0';
+    for (size_t i = 0; i < KINDS; i++) {
+        if (kinds[i]->files) append(text, capacity, "; ", kinds[i]->files);
+    }
+}
+
 static ath_status fail_unknown(const char *name, ath_error *err) {
     const char *names[KINDS];
-    char        known[256] = "";
+    char        known[256] = "", paths[400];
     for (size_t i = 0; i < KINDS; i++) {
-        size_t used = strlen(known);
         names[i] = kinds[i]->name;
-        ath__str_copy(known + used, sizeof known - used, i ? ", " : "");
-        used = strlen(known);
-        ath__str_copy(known + used, sizeof known - used, names[i]);
+        append(known, sizeof known, ", ", names[i]);
     }
     const char *near = ath__str_closest(name, names, KINDS);
     if (near) return ath__fail(err, ATH_USAGE, "data", "there is no data set '%s'; did you mean '%s'?", name, near);
-    return ath__fail(
-        err, ATH_USAGE, "data",
-        "there is no data set '%s'; there are: %s, or the path of a folder with IDX files named as MNIST's", name,
-        known);
+    describe_paths(paths, sizeof paths);
+    return ath__fail(err, ATH_USAGE, "data", "there is no data set '%s'; there are: %s; or a path: %s", name, known,
+                     paths);
 }
 
 /* The value of an environment variable; NULL also when it is empty. */
@@ -101,14 +114,14 @@ ath_status ath_dataset_folder(const char *name, char *path, size_t capacity, ath
     return ATH_OK;
 }
 
-ath_status ath__dataset_missing(const char *name, const char *path, ath_error *err) {
+ath_status ath__dataset_missing(const char *name, const char *path, const char *forms, ath_error *err) {
     char   folder[ATH_PATH_MAX];
     size_t size = 0;
     bool   named = ath_dataset_folder(name, folder, sizeof folder, NULL) == ATH_OK;
     if (named) size = strlen(folder);
     named = named && strncmp(path, folder, size) == 0 && path[size] == '/';
     if (!named) {
-        return ath__fail(err, ATH_DATA, path, "there is no file '%s' (nor under its name without .gz)", path);
+        return ath__fail(err, ATH_DATA, path, "there is no file '%s'%s", path, forms);
     }
     const char *reason = environment("ATHANOR_DATA") ? "ATHANOR_DATA is set" : "ATHANOR_DATA is not set";
     if (!ath__folder_exists(folder)) {
@@ -120,14 +133,15 @@ ath_status ath__dataset_missing(const char *name, const char *path, ath_error *e
     }
     return ath__fail(
         err, ATH_DATA, path,
-        "the data set '%s' is not complete: there is no '%s' in '%s' (%s), with or without .gz. `athanor data "
-        "get %s` downloads what is missing",
-        name, path + size + 1, folder, reason, name);
+        "the data set '%s' is not complete: there is no '%s'%s in '%s' (%s). `athanor data get %s` downloads what is "
+        "missing",
+        name, path + size + 1, forms, folder, reason, name);
 }
 
 void ath__image_store_free(struct ath__image_store *store) {
     ath__free(store->pixels);
     ath__free(store->labels);
+    ath__free(store->names);
     *store = (struct ath__image_store){0};
 }
 
@@ -235,33 +249,41 @@ static ath_status set_options(const struct ath__dataset_kind *kind, const ath_op
     return ATH_OK;
 }
 
-/* A name of the catalogue, or a folder that holds files of the MNIST kind. */
-static ath_status resolve(const char *name, const struct ath__dataset_kind **kind, char folder[ATH_PATH_MAX],
+/* A name of the catalogue, or a path that one of the kinds recognises as its own. */
+static ath_status resolve(const char *name, const struct ath__dataset_kind **kind, char path[ATH_PATH_MAX],
                           ath_error *err) {
+    char paths[400];
     *kind = find_kind(name);
-    folder[0] = '\0';
-    if (*kind) return (*kind)->download ? ath_dataset_folder(name, folder, ATH_PATH_MAX, err) : ATH_OK;
-    bool is_folder = ath__folder_exists(name);
-    if (!is_folder && strchr(name, '/')) {
-        return ath__fail(err, ATH_DATA, "data", "there is no folder '%s' to read images from", name);
+    path[0] = '\0';
+    if (*kind) return (*kind)->download ? ath_dataset_folder(name, path, ATH_PATH_MAX, err) : ATH_OK;
+    bool is_folder = ath__folder_exists(name), is_there = is_folder || ath__file_exists(name);
+    if (!is_there && strchr(name, '/')) {
+        return ath__fail(err, ATH_DATA, "data", "there is no file or folder '%s' to read images from", name);
     }
-    if (!is_folder) return fail_unknown(name, err);
+    if (!is_there) return fail_unknown(name, err);
     if (strlen(name) >= ATH_PATH_MAX) return ath__fail(err, ATH_USAGE, "data", "the path is too long");
-    ath__str_copy(folder, ATH_PATH_MAX, name);
-    *kind = &ath__dataset_mnist;
-    return ATH_OK;
+    ath__str_copy(path, ATH_PATH_MAX, name);
+    for (size_t i = 0; i < KINDS; i++) {
+        bool yes = false;
+        *kind = kinds[i];
+        if (kinds[i]->recognise) ATH_TRY(kinds[i]->recognise(path, &yes, err));
+        if (yes) return ATH_OK;
+    }
+    describe_paths(paths, sizeof paths);
+    return ath__fail(err, ATH_DATA, "data", "the %s '%s' is no data set known here, which would be: %s",
+                     is_folder ? "folder" : "file", name, paths);
 }
 
 ath_status ath_dataset_open(const char *name, ath_split split, const ath_option_pair *options, int option_count,
                             ath_dataset **dataset, ath_error *err) {
     const struct ath__dataset_kind   *kind;
     const struct ath__dataset_common *common;
-    char                              folder[ATH_PATH_MAX];
+    char                              path[ATH_PATH_MAX];
     void                             *values = NULL;
     struct ath_dataset               *opened = NULL;
     ath_status                        status = ATH_OK;
     *dataset = NULL;
-    ATH_TRY(resolve(name, &kind, folder, err));
+    ATH_TRY(resolve(name, &kind, path, err));
     values = ath__alloc_zeroed(kind->options_size);
     opened = ATH_NEW(struct ath_dataset);
     if (!values || !opened) {
@@ -274,7 +296,7 @@ ath_status ath_dataset_open(const char *name, ath_split split, const ath_option_
     opened->split = split;
     bool held_out = common->holdout > 0 && split != ATH_SPLIT_TEST;
     bool train = split == ATH_SPLIT_TRAIN || held_out;
-    ATH_TRY_DONE(kind->open(values, folder, train, &opened->store, err));
+    ATH_TRY_DONE(kind->open(values, path, train, &opened->store, err));
     if (held_out) ATH_TRY_DONE(hold_out(opened, common, err));
     *dataset = opened;
     opened = NULL;
@@ -318,6 +340,46 @@ ath_status ath_dataset_read(const ath_dataset *dataset, int64_t index, unsigned 
     }
     if (pixels) memcpy(pixels, ath__dataset_pixels(dataset, index), image_bytes(store));
     if (label) *label = store->labels[index];
+    return ATH_OK;
+}
+
+struct visit {
+    const ath_dataset *dataset;
+    ath__visit_fn      fn;
+    void              *context;
+    ath_status         status[ATH_DATASET_CHUNKS];
+    ath_error          errors[ATH_DATASET_CHUNKS];
+};
+
+static void visit_chunk(int64_t chunk, void *context) {
+    struct visit      *visit = context;
+    const ath_dataset *dataset = visit->dataset;
+    int64_t            count = dataset->store.count;
+    int64_t            begin = count * chunk / ATH_DATASET_CHUNKS, end = count * (chunk + 1) / ATH_DATASET_CHUNKS;
+    unsigned char     *buffer = NULL;
+    ath_status         status = ATH_OK;
+    for (int64_t i = begin; i < end; i++) {
+        const unsigned char *pixels = ath__dataset_pixels(dataset, i);
+        if (!pixels && !buffer && !(buffer = ath__alloc(image_bytes(&dataset->store)))) {
+            status = ath__fail_memory(&visit->errors[chunk], dataset->name);
+            break;
+        }
+        if (!pixels) ATH_TRY_DONE(ath_dataset_read(dataset, i, buffer, NULL, &visit->errors[chunk]));
+        visit->fn(pixels ? pixels : buffer, i, (int)chunk, visit->context);
+    }
+done:
+    visit->status[chunk] = status;
+    ath__free(buffer);
+}
+
+ath_status ath__dataset_visit(const ath_dataset *dataset, ath__visit_fn fn, void *context, ath_error *err) {
+    struct visit visit = {.dataset = dataset, .fn = fn, .context = context};
+    ath__parallel(ATH_DATASET_CHUNKS, visit_chunk, &visit);
+    for (int i = 0; i < ATH_DATASET_CHUNKS; i++) {
+        if (visit.status[i] == ATH_OK) continue;
+        if (err) *err = visit.errors[i];
+        return visit.status[i];
+    }
     return ATH_OK;
 }
 

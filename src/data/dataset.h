@@ -35,7 +35,8 @@ struct ath__image_store {
     int64_t            count;
     int                channels, height, width;
     int                classes;
-    const char *const *class_names; /* constant tables */
+    const char *const *class_names; /* a constant table, or in `names` */
+    void              *names;       /* class names that were read from a file; NULL if none were; ath__free */
     unsigned char     *pixels;      /* (count, channels, height, width); ath__free */
     int32_t           *labels;      /* (count); ath__free */
 };
@@ -59,17 +60,29 @@ struct ath__dataset_kind {
     const struct ath__option       *options;
     size_t                          options_size;
     const struct ath__download_set *download; /* NULL: generated, nothing to get */
-    /* Fills `store`, which is zeroed before and freed by the caller also after a failure. `folder` holds the set's
-     * files; it is empty for a generated set. */
-    ath_status (*open)(const void *options, const char *folder, bool train, struct ath__image_store *store,
+    /* What data=PATH may name to be taken for this kind ("a folder with ..."), and whether `path`, which exists, is
+     * such a thing: told by names and, of an archive, by what is in it. NULL: the kind is known by its name alone. Fails
+     * for want of memory or a library, not for a path of another kind. */
+    const char *files;
+    ath_status (*recognise)(const char *path, bool *yes, ath_error *err);
+    /* Fills `store`, which is zeroed before and freed by the caller also after a failure. `path` is the folder that
+     * holds the set's files or what `recognise` said yes to; it is empty for a generated set. */
+    ath_status (*open)(const void *options, const char *path, bool train, struct ath__image_store *store,
                        ath_error *err);
 };
 
 /* The image where it lies in memory, (channels, height, width); NULL if the set has to be read from files. */
 const unsigned char *ath__dataset_pixels(const ath_dataset *dataset, int64_t index);
 
-/* The messages for a folder or file of a named set that is not there. `path` is what was looked for. */
-ath_status ath__dataset_missing(const char *name, const char *path, ath_error *err);
+/* Shows every image to `visit`. The images are split into chunks by their number alone; chunks run at the
+ * same time on several threads, each in order on one. */
+enum { ATH_DATASET_CHUNKS = 16 };
+typedef void (*ath__visit_fn)(const unsigned char *pixels, int64_t index, int chunk, void *context);
+ath_status ath__dataset_visit(const ath_dataset *dataset, ath__visit_fn visit, void *context, ath_error *err);
+
+/* The messages for a folder or file of a named set that is not there. `path` is what was looked for, `forms` what would
+ * have done as well (" (nor ...)"). */
+ath_status ath__dataset_missing(const char *name, const char *path, const char *forms, ath_error *err);
 
 /* Downloads what is not complete yet into `folder`. ATHANOR_MIRROR=BASE takes the files from BASE/NAME/FILE instead. */
 ath_status ath__download_set(const struct ath__download_set *set, const char *folder, ath_download_fn progress,

@@ -2,3 +2,5 @@
 ATH_DATASET(digits)
 ATH_DATASET(mnist)
 ATH_DATASET(fashion_mnist)
+ATH_DATASET(cifar10)
+ATH_DATASET(cifar100)

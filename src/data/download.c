@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "data/curl_library.h"
 #include "data/dataset.h"
-#include "data/idx.h"
+#include "data/unpack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +86,7 @@ static bool is_complete(const struct ath__download_file *file, const char *path)
     if (matches(file, path, &same, found, &expected, NULL) != ATH_OK) return false;
     if (same || !file->content_md5) return same;
     ath__digest_start(&digest, &ath__md5);
-    if (ath__gzip_each(path, add_to_digest, &digest, NULL) != ATH_OK) return false;
+    if (ath__unpack_each(path, add_to_digest, &digest, NULL) != ATH_OK) return false;
     ath__digest_end(&digest, found);
     return strcasecmp(found, file->content_md5) == 0;
 }

@@ -6,116 +6,20 @@
  *     then        rank sizes of 32 bits each, most significant byte first
  *     then        the elements, row-major
  *
- * (The format is described on the MNIST page of Y. LeCun, C. Cortes and C. Burges.) The file may be packed by gzip, in
- * one member or several; that is told by its first two bytes, not by its name. Nothing a file says is believed: the
- * product of the sizes must fit what the file can hold before memory for it is asked for. Deflate expands by less than
- * 1032 to 1.
+ * (The format is described on the MNIST page of Y. LeCun, C. Cortes and C. Burges.) The file may be packed by gzip
+ * (data/unpack.h). Nothing a file says is believed: the product of the sizes must fit what the file can hold before
+ * memory for it is asked for.
  */
 #include "data/idx.h"
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/unpack.h"
 
 #include <inttypes.h>
-#include <string.h>
-#include <zlib.h>
 
-enum { GZIP_WINDOW = 15 + 16, DEFLATE_MOST = 1032, MOST_SIDE = 65535 };
-
-/* Bytes out of a raw or packed file in memory. */
-struct source {
-    const unsigned char *bytes;
-    size_t               size, used; /* raw: position */
-    bool                 packed;
-    bool                 ended; /* packed: the last member is complete and its checksum right */
-    z_stream             stream;
-    const char          *path;
-};
-
-static void *zlib_alloc(void *opaque, unsigned items, unsigned size) {
-    (void)opaque;
-    return ath__alloc_array(items, size);
-}
-
-static void zlib_free(void *opaque, void *address) {
-    (void)opaque;
-    ath__free(address);
-}
-
-static ath_status source_open(struct source *source, const unsigned char *bytes, size_t size, const char *path,
-                              ath_error *err) {
-    *source = (struct source){.bytes = bytes, .size = size, .path = path};
-    source->packed = size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
-    if (!source->packed) return ATH_OK;
-    source->stream.zalloc = zlib_alloc;
-    source->stream.zfree = zlib_free;
-    if (inflateInit2(&source->stream, GZIP_WINDOW) != Z_OK) {
-        source->packed = false;
-        return ath__fail_memory(err, path);
-    }
-    return ATH_OK;
-}
-
-static void source_close(struct source *source) {
-    if (source->packed) inflateEnd(&source->stream);
-}
-
-/* Hands zlib the next piece of the file: its counters have 32 bits. */
-static void source_feed(struct source *source) {
-    size_t left = source->size - source->used;
-    size_t piece = left < ((size_t)1 << 30) ? left : (size_t)1 << 30;
-    source->stream.next_in = (Bytef *)(uintptr_t)(source->bytes + source->used);
-    source->stream.avail_in = (uInt)piece;
-    source->used += piece;
-}
-
-/* At the end of a gzip member: another may follow at once. */
-static ath_status source_next_member(struct source *source, ath_error *err) {
-    if (source->stream.avail_in == 0) source_feed(source);
-    if (source->stream.avail_in == 0) {
-        source->ended = true;
-        return ATH_OK;
-    }
-    if (source->stream.next_in[0] != 0x1f || inflateReset(&source->stream) != Z_OK) {
-        return ath__fail(err, ATH_DATA, source->path,
-                         "there is something behind the end of the packed data; the file is "
-                         "damaged: get it again");
-    }
-    return ATH_OK;
-}
-
-/* Up to `wanted` bytes; *got is smaller only at the end of the data. */
-static ath_status source_read(struct source *source, unsigned char *dst, size_t wanted, size_t *got, ath_error *err) {
-    *got = 0;
-    if (!source->packed) {
-        size_t left = source->size - source->used;
-        *got = wanted < left ? wanted : left;
-        if (*got > 0) memcpy(dst, source->bytes + source->used, *got);
-        source->used += *got;
-        return ATH_OK;
-    }
-    while (*got < wanted && !source->ended) {
-        size_t piece = wanted - *got < ((size_t)1 << 30) ? wanted - *got : (size_t)1 << 30;
-        if (source->stream.avail_in == 0) source_feed(source);
-        source->stream.next_out = dst + *got;
-        source->stream.avail_out = (uInt)piece;
-        int code = inflate(&source->stream, Z_NO_FLUSH);
-        *got += piece - source->stream.avail_out;
-        if (code == Z_STREAM_END) {
-            ATH_TRY(source_next_member(source, err));
-        } else if (code == Z_MEM_ERROR) {
-            return ath__fail_memory(err, source->path);
-        } else if (code == Z_BUF_ERROR && source->used == source->size) {
-            return ath__fail(err, ATH_DATA, source->path,
-                             "the packed file is cut off (%zu bytes of it are there); get it again", source->size);
-        } else if (code != Z_OK) {
-            return ath__fail(err, ATH_DATA, source->path, "the packed file is damaged (%s); get it again",
-                             source->stream.msg ? source->stream.msg : "bad data");
-        }
-    }
-    return ATH_OK;
-}
+enum { MOST_SIDE = 65535 };
 
 static uint32_t big_endian_u32(const unsigned char *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
@@ -141,12 +45,12 @@ static ath_status check_magic(const unsigned char magic[4], int rank, const char
                      rank_text(rank), value, expected);
 }
 
-/* Reads the sizes; *bytes becomes their product. `most` is what the file can hold at all. */
-static ath_status read_dims(struct source *source, struct ath__idx *idx, uint64_t most, uint64_t *bytes,
-                            ath_error *err) {
+/* Reads the sizes; *bytes becomes their product. */
+static ath_status read_dims(struct ath__unpack *source, struct ath__idx *idx, uint64_t *bytes, ath_error *err) {
     unsigned char header[16];
     size_t        got;
-    ATH_TRY(source_read(source, header, (size_t)idx->rank * 4, &got, err));
+    uint64_t      most = ath__unpack_most(source);
+    ATH_TRY(ath__unpack_read(source, header, (size_t)idx->rank * 4, &got, err));
     if (got < (size_t)idx->rank * 4) {
         return ath__fail(err, ATH_DATA, source->path, "the file ends inside its header; get it again");
     }
@@ -173,29 +77,27 @@ static ath_status read_dims(struct source *source, struct ath__idx *idx, uint64_
 
 ath_status ath__idx_parse(const unsigned char *bytes, size_t size, const char *path, int rank, struct ath__idx *idx,
                           ath_error *err) {
-    struct source source;
-    unsigned char magic[4], behind;
-    uint64_t      count = 0;
-    size_t        got;
-    ath_status    status;
+    struct ath__unpack source;
+    unsigned char      magic[4], behind;
+    uint64_t           count = 0;
+    size_t             got;
+    ath_status         status;
     *idx = (struct ath__idx){.rank = rank};
     if (size == 0) return ath__fail(err, ATH_DATA, path, "the file is empty; get it again");
-    ATH_TRY(source_open(&source, bytes, size, path, err));
-    ATH_TRY_DONE(source_read(&source, magic, sizeof magic, &got, err));
+    ATH_TRY(ath__unpack_open(&source, bytes, size, path, err));
+    ATH_TRY_DONE(ath__unpack_read(&source, magic, sizeof magic, &got, err));
     if (got < sizeof magic) {
         status = ath__fail(err, ATH_DATA, path, "the file ends inside its header; get it again");
         goto done;
     }
     ATH_TRY_DONE(check_magic(magic, rank, path, err));
-    uint64_t most = size < ((uint64_t)1 << 20) * DEFLATE_MOST ? size : ((uint64_t)1 << 20) * DEFLATE_MOST;
-    if (source.packed) most *= DEFLATE_MOST;
-    ATH_TRY_DONE(read_dims(&source, idx, most, &count, err));
+    ATH_TRY_DONE(read_dims(&source, idx, &count, err));
     idx->data = ath__alloc((size_t)count);
     if (!idx->data) {
         status = ath__fail_memory(err, path);
         goto done;
     }
-    ATH_TRY_DONE(source_read(&source, idx->data, (size_t)count, &got, err));
+    ATH_TRY_DONE(ath__unpack_read(&source, idx->data, (size_t)count, &got, err));
     if (got < count) {
         status = ath__fail(err, ATH_DATA, path,
                            "the file is cut off: the header announces %" PRIu64 " bytes of data, %zu are there; get it "
@@ -204,13 +106,13 @@ ath_status ath__idx_parse(const unsigned char *bytes, size_t size, const char *p
         goto done;
     }
     /* One more byte: tells data behind the end, and makes zlib compare the checksum. */
-    ATH_TRY_DONE(source_read(&source, &behind, 1, &got, err));
+    ATH_TRY_DONE(ath__unpack_read(&source, &behind, 1, &got, err));
     if (got > 0) {
         status = ath__fail(err, ATH_DATA, path,
                            "there is more data than the %" PRIu64 " bytes that the header announces", count);
     }
 done:
-    source_close(&source);
+    ath__unpack_close(&source);
     if (status != ATH_OK) {
         ath__free(idx->data);
         idx->data = NULL;
@@ -264,24 +166,5 @@ ath_status ath__idx_read_pair(const char *images_path, const char *labels_path, 
 done:
     ath__free(images.data);
     ath__free(labels.data);
-    return status;
-}
-
-ath_status ath__gzip_each(const char *path, void (*sink)(const void *data, size_t size, void *context), void *context,
-                          ath_error *err) {
-    struct ath__mapping mapping;
-    struct source       source;
-    unsigned char       piece[16384];
-    size_t              got = sizeof piece;
-    ATH_TRY(ath__file_map(path, &mapping, err));
-    ath_status status = source_open(&source, mapping.data, mapping.size, path, err);
-    if (status == ATH_OK) {
-        while (status == ATH_OK && got == sizeof piece) {
-            status = source_read(&source, piece, sizeof piece, &got, err);
-            if (status == ATH_OK && got > 0) sink(piece, got, context);
-        }
-        source_close(&source);
-    }
-    ath__file_unmap(&mapping);
     return status;
 }

@@ -22,8 +22,4 @@ ath_status ath__idx_read(const char *path, int rank, struct ath__idx *idx, ath_e
 ath_status ath__idx_read_pair(const char *images_path, const char *labels_path, int classes,
                               struct ath__image_store *store, ath_error *err);
 
-/* Reads a file through gzip, or as it is, piece by piece into `sink`; for digests of the content. */
-ath_status ath__gzip_each(const char *path, void (*sink)(const void *data, size_t size, void *context), void *context,
-                          ath_error *err);
-
 #endif

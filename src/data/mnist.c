@@ -15,9 +15,10 @@ enum { CLASSES = 10 };
 
 static const struct ath__option options[] = {ATH_DATASET_COMMON_OPTIONS, ATH_OPT_END};
 
-/* The path of the images or labels of a part ("train", "t10k"), under whichever of its names the file is there. */
-static ath_status find_file(const char *folder, const char *set, const char *part, const char *what, int rank,
-                            char path[ATH_PATH_MAX], ath_error *err) {
+/* The path of the images or labels of a part ("train", "t10k"), under whichever of its names the file is there.
+ * ATH_DATA, without a message, when it is not there: `path` is then its usual name. */
+static ath_status look_for(const char *folder, const char *part, const char *what, int rank, char path[ATH_PATH_MAX],
+                           ath_error *err) {
     static const struct {
         char        mark;
         const char *ending;
@@ -28,7 +29,26 @@ static ath_status find_file(const char *folder, const char *set, const char *par
         ATH_TRY(ath__path_join(path, folder, name, err));
         if (ath__file_exists(path)) return ATH_OK;
     }
-    return ath__dataset_missing(set, path, err);
+    return ATH_DATA;
+}
+
+static ath_status find_file(const char *folder, const char *set, const char *part, const char *what, int rank,
+                            char path[ATH_PATH_MAX], ath_error *err) {
+    ath_status status = look_for(folder, part, what, rank, path, err);
+    return status == ATH_DATA ? ath__dataset_missing(set, path, " (nor under its name without .gz)", err) : status;
+}
+
+/* One of the four files is enough: the messages for the others are then about a set that is not complete. */
+static ath_status is_mnist(const char *path, bool *yes, ath_error *err) {
+    static const char *const parts[] = {"train", "t10k"};
+    char                     file[ATH_PATH_MAX];
+    (void)err;
+    *yes = false;
+    for (int i = 0; i < 2; i++) {
+        if (look_for(path, parts[i], "images", 3, file, NULL) == ATH_OK) *yes = true;
+        if (look_for(path, parts[i], "labels", 1, file, NULL) == ATH_OK) *yes = true;
+    }
+    return ATH_OK;
 }
 
 static ath_status open_part(const char *set, const char *const *class_names, const char *folder, bool train,
@@ -85,6 +105,8 @@ const struct ath__dataset_kind ath__dataset_mnist = {
     .options = options,
     .options_size = sizeof(struct ath__dataset_common),
     .download = &mnist_download,
+    .files = "a folder with IDX files named as MNIST's",
+    .recognise = is_mnist,
     .open = open_mnist,
 };
 

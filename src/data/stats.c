@@ -4,8 +4,7 @@
  *
  *     mean = sum_v h[v] v / (255 N),    deviation^2 = sum_v h[v] (v - 255 mean)^2 / (255^2 N)
  *
- * with N pixels, divided by N as is usual for normalisation. Duplicates are found by a hash of the bytes and confirmed
- * by comparing the bytes.
+ * with N pixels, divided by N as is usual for normalisation.
  */
 #include "athanor/data.h"
 #include "base/error.h"
@@ -17,126 +16,74 @@
 
 enum { MOST_CHANNELS = 4 };
 
-/* Images seen so far by hash: open addressing, entries are index + 1. */
-struct seen {
-    uint64_t *hashes;
-    uint32_t *entries;
-    size_t    capacity; /* a power of two, at least twice the number of images */
-};
+/* Two histograms of each channel, for pixels at even and odd places: equal neighbours, which are common, then do not
+ * wait for each other's count to be written. */
+typedef uint64_t histograms[MOST_CHANNELS][2][256];
 
 struct work {
-    const ath_dataset *dataset;
-    ath_dataset_info   info;
-    size_t             bytes;     /* of an image */
-    unsigned char     *buffer[2]; /* an image each, where the set does not lie in memory */
-    uint64_t (*counts)[256];      /* histogram per channel */
-    struct seen seen;
+    ath_dataset_info info;
+    size_t           plane;
+    histograms      *chunks; /* (ATH_DATASET_CHUNKS) */
 };
 
-static uint64_t hash_bytes(const unsigned char *bytes, size_t size) {
-    uint64_t hash = size * 0x9E3779B97F4A7C15u;
-    while (size > 0) {
-        uint64_t word = 0;
-        size_t   piece = size < sizeof word ? size : sizeof word;
-        memcpy(&word, bytes, piece);
-        hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
-        hash ^= hash >> 32;
-        bytes += piece;
-        size -= piece;
-    }
-    return hash;
-}
-
-static ath_status image_at(struct work *work, int64_t index, int which, const unsigned char **pixels, ath_error *err) {
-    *pixels = ath__dataset_pixels(work->dataset, index);
-    if (*pixels) return ATH_OK;
-    *pixels = work->buffer[which];
-    return ath_dataset_read(work->dataset, index, work->buffer[which], NULL, err);
-}
-
-/* *duplicate: the same bytes came before. Else the image is noted. */
-static ath_status look_up(struct work *work, int64_t index, const unsigned char *pixels, bool *duplicate,
-                          ath_error *err) {
-    struct seen *seen = &work->seen;
-    uint64_t     hash = hash_bytes(pixels, work->bytes);
-    size_t       place = (size_t)(hash >> 7) & (seen->capacity - 1);
-    *duplicate = false;
-    while (seen->entries[place] != 0) {
-        if (seen->hashes[place] == hash) {
-            const unsigned char *earlier;
-            ATH_TRY(image_at(work, (int64_t)seen->entries[place] - 1, 1, &earlier, err));
-            *duplicate = memcmp(earlier, pixels, work->bytes) == 0;
-            if (*duplicate) return ATH_OK;
+static void count_pixels(const unsigned char *pixels, int64_t index, int chunk, void *context) {
+    const struct work *work = context;
+    size_t             even = work->plane / 2 * 2;
+    (void)index;
+    for (int c = 0; c < work->info.channels; c++, pixels += work->plane) {
+        uint64_t(*counts)[256] = work->chunks[chunk][c];
+        for (size_t k = 0; k < even; k += 2) {
+            counts[0][pixels[k]]++;
+            counts[1][pixels[k + 1]]++;
         }
-        place = (place + 1) & (seen->capacity - 1);
+        if (even < work->plane) counts[0][pixels[even]]++;
     }
-    seen->entries[place] = (uint32_t)(index + 1);
-    seen->hashes[place] = hash;
-    return ATH_OK;
-}
-
-static ath_status open_work(struct work *work, const ath_dataset *dataset, ath_dataset_stats *stats, ath_error *err) {
-    *work = (struct work){.dataset = dataset, .info = ath_dataset_describe(dataset)};
-    const ath_dataset_info *info = &work->info;
-    if (info->channels > MOST_CHANNELS || info->count >= UINT32_MAX) {
-        return ath__fail(err, ATH_UNSUPPORTED, info->name, "the data set is too large to measure");
-    }
-    if (info->count < 1) return ath__fail(err, ATH_DATA, info->name, "the data set has no images");
-    work->bytes = (size_t)info->channels * (size_t)info->height * (size_t)info->width;
-    work->seen.capacity = 16;
-    while (work->seen.capacity < 2 * (size_t)info->count) work->seen.capacity *= 2;
-    work->seen.hashes = ATH_NEW_ARRAY(uint64_t, work->seen.capacity);
-    work->seen.entries = ATH_NEW_ARRAY(uint32_t, work->seen.capacity);
-    work->counts = ath__alloc_array(MOST_CHANNELS, sizeof *work->counts);
-    work->buffer[0] = ath__alloc(work->bytes);
-    work->buffer[1] = ath__alloc(work->bytes);
-    stats->class_counts = ATH_NEW_ARRAY(int64_t, info->classes);
-    bool all = work->seen.hashes && work->seen.entries && work->counts && work->buffer[0] && work->buffer[1];
-    return all && stats->class_counts ? ATH_OK : ath__fail_memory(err, info->name);
-}
-
-static void close_work(struct work *work) {
-    ath__free(work->seen.hashes);
-    ath__free(work->seen.entries);
-    ath__free(work->counts);
-    ath__free(work->buffer[0]);
-    ath__free(work->buffer[1]);
 }
 
 static void summarise(const struct work *work, ath_dataset_stats *stats) {
-    double pixels = (double)work->info.count * work->info.height * work->info.width;
+    double pixels = (double)work->info.count * (double)work->plane;
     for (int c = 0; c < work->info.channels; c++) {
-        double mean = 0.0, square = 0.0;
-        for (int v = 0; v < 256; v++) mean += (double)work->counts[c][v] * v;
+        uint64_t counts[256] = {0};
+        double   mean = 0.0, square = 0.0;
+        for (int k = 0; k < ATH_DATASET_CHUNKS; k++) {
+            for (int v = 0; v < 256; v++) counts[v] += work->chunks[k][c][0][v] + work->chunks[k][c][1][v];
+        }
+        for (int v = 0; v < 256; v++) mean += (double)counts[v] * v;
         mean /= pixels;
-        for (int v = 0; v < 256; v++) square += (double)work->counts[c][v] * (v - mean) * (v - mean);
+        for (int v = 0; v < 256; v++) square += (double)counts[v] * (v - mean) * (v - mean);
         stats->mean[c] = mean / 255.0;
         stats->deviation[c] = sqrt(square / pixels) / 255.0;
     }
 }
 
 ath_status ath_dataset_measure(const ath_dataset *dataset, ath_dataset_stats *stats, ath_error *err) {
-    struct work work;
+    struct work    work = {.info = ath_dataset_describe(dataset)};
+    ath_duplicates duplicates;
+    ath_status     status = ATH_OK;
     *stats = (ath_dataset_stats){0};
-    ath_status status;
-    ATH_TRY_DONE(open_work(&work, dataset, stats, err));
-    size_t plane = work.bytes / (size_t)work.info.channels;
-    for (int64_t i = 0; i < work.info.count; i++) {
-        const unsigned char *pixels;
-        int                  label;
-        bool                 duplicate;
-        ATH_TRY_DONE(image_at(&work, i, 0, &pixels, err));
-        ATH_TRY_DONE(ath_dataset_read(dataset, i, NULL, &label, err));
-        for (int c = 0; c < work.info.channels; c++) {
-            for (size_t k = 0; k < plane; k++) work.counts[c][pixels[(size_t)c * plane + k]]++;
-        }
-        stats->class_counts[label]++;
-        ATH_TRY_DONE(look_up(&work, i, pixels, &duplicate, err));
-        stats->duplicates += duplicate;
+    if (work.info.count < 1) return ath__fail(err, ATH_DATA, work.info.name, "the data set has no images");
+    if (work.info.channels > MOST_CHANNELS)
+        return ath__fail(err, ATH_UNSUPPORTED, work.info.name, "images of more than %d channels cannot be measured",
+                         (int)MOST_CHANNELS);
+    work.plane = (size_t)work.info.height * (size_t)work.info.width;
+    work.chunks = ath__alloc_array(ATH_DATASET_CHUNKS, sizeof *work.chunks);
+    stats->class_counts = ATH_NEW_ARRAY(int64_t, work.info.classes);
+    if (!work.chunks || !stats->class_counts) {
+        status = ath__fail_memory(err, work.info.name);
+        goto done;
     }
+    ATH_TRY_DONE(ath__dataset_visit(dataset, count_pixels, &work, err));
     summarise(&work, stats);
+    for (int64_t i = 0; i < work.info.count; i++) {
+        int label;
+        ATH_TRY_DONE(ath_dataset_read(dataset, i, NULL, &label, err));
+        stats->class_counts[label]++;
+    }
+    ATH_TRY_DONE(ath_dataset_compare(dataset, dataset, &duplicates, err));
+    stats->duplicates = duplicates.images;
+    stats->conflicts = duplicates.conflicts;
 done:
-    close_work(&work);
+    ath__free(work.chunks);
     if (status != ATH_OK) ath_dataset_stats_free(stats);
     return status;
 }

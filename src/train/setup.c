@@ -43,6 +43,21 @@ ath_status ath__setup_data(const ath_config *config, ath_split split, ath_datase
     return ath_dataset_open(name, split, options, count, dataset, err);
 }
 
+ath_status ath__setup_compare(const ath_hooks *hooks, const ath_dataset *train, const ath_dataset *val,
+                              ath_error *err) {
+    ath_duplicates found;
+    long long      count = (long long)ath_dataset_describe(val).count;
+    ATH_TRY(ath_dataset_compare(train, val, &found, err));
+    if (found.images == 0) return ATH_OK;
+    ath__remark(hooks, "DUPLICATES", true,
+                "%lld of the %lld validation images are training images as well, byte for byte (val[%lld] = "
+                "train[%lld]), %lld of them under another label: up to %.2f points of validation accuracy say nothing "
+                "about new images; 'athanor data stats' counts them",
+                (long long)found.images, count, (long long)found.second, (long long)found.first,
+                (long long)found.conflicts, 100.0 * (double)found.images / (double)count);
+    return ATH_OK;
+}
+
 /* "224" or "96x128". */
 static ath_status parse_resize(const char *text, struct ath__preprocess *preprocess, ath_error *err) {
     if (!*text) return ATH_OK;

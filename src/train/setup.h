@@ -17,6 +17,9 @@ void ath__setup_threads(const ath_config *config);
 /* data= and data.*: opens one split. ATH_USAGE when data= is missing. */
 ath_status ath__setup_data(const ath_config *config, ath_split split, ath_dataset **dataset, ath_error *err);
 
+/* A remark when validation images are among the training images: accuracy on them is memory. */
+ath_status ath__setup_compare(const ath_hooks *hooks, const ath_dataset *train, const ath_dataset *val, ath_error *err);
+
 /* resize= and normalize=, for images like those of `train` (whose pixels `auto` measures). */
 ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
                                  ath_error *err);

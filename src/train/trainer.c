@@ -119,6 +119,7 @@ static ath_status set_up(struct trainer *t, ath_error *err) {
     ATH_TRY(ath__init_policy_find(ath__config_text(config, "init"), &policy, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &t->train_set, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
+    ATH_TRY(ath__setup_compare(t->hooks, t->train_set, t->val_set, err));
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__setup_network(config, t->model, true, t->hooks, &t->network, err));

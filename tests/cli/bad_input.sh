@@ -114,6 +114,44 @@ expect "label 11 of 10 classes" 3 "11" mnist label
 mkdir -p packed/mnist && cp good/mnist/* packed/mnist && gzip packed/mnist/train-images-idx3-ubyte
 truncate -s 60 packed/mnist/train-images-idx3-ubyte.gz
 expect "truncated gzip" 3 "train-images-idx3-ubyte" mnist packed
+# make_cifar FOLDER: files of CIFAR-10's kind, of four black images each.
+make_cifar() {
+    local batch inside=$1/cifar10/cifar-10-batches-bin
+    mkdir -p "$inside"
+    for batch in data_batch_1 data_batch_2 data_batch_3 data_batch_4 data_batch_5 test_batch; do
+        head -c 12292 /dev/zero >"$inside/$batch.bin"
+    done
+}
+cifar() { # FOLDER: trains on it
+    env ATHANOR_DATA="$PWD/$1" "$athanor" train model=lenet5 data=cifar10 batch=20 epochs=1 threads=1 out=none
+}
+make_cifar photos
+env ATHANOR_DATA="$PWD/photos" "$athanor" data stats cifar10 >stdout 2>stderr ||
+    fault "the CIFAR-10 files that the broken ones are made from cannot be read"
+batch=cifar10/cifar-10-batches-bin/data_batch_3.bin
+broken() { rm -rf broken && cp -r photos broken; }
+broken && truncate -s 12291 broken/$batch
+expect "truncated CIFAR-10" 3 "data_batch_3.bin.*12291 bytes.*3073" cifar broken
+broken && : >broken/$batch
+expect "empty CIFAR-10" 3 "data_batch_3.bin.*empty" cifar broken
+broken && truncate -s 1T broken/$batch
+expect "huge CIFAR-10" 3 "data_batch_3.bin" cifar broken
+broken && printf '\013' | dd of=broken/$batch bs=1 seek=6146 conv=notrunc status=none
+expect "label 11 of CIFAR-10" 3 "label 11 of record 2 of 'data_batch_3.bin'" cifar broken
+broken && rm broken/$batch
+expect "missing CIFAR-10 file" 3 "data_batch_3.bin.*missing.*athanor data get cifar10" cifar broken
+mkdir -p packed/cifar10
+tar -czf packed/cifar10/cifar-10-binary.tar.gz -C broken/cifar10 cifar-10-batches-bin
+expect "archive with a missing member" 3 "archive has no 'data_batch_3.bin'" cifar packed
+tar -czf packed/cifar10/cifar-10-binary.tar.gz -C photos/cifar10 cifar-10-batches-bin
+env ATHANOR_DATA="$PWD/packed" "$athanor" data stats cifar10 >stdout 2>stderr || fault "a good archive cannot be read"
+truncate -s -20 packed/cifar10/cifar-10-binary.tar.gz
+expect "truncated archive" 3 "cifar-10-binary.tar.gz.*cut off" cifar packed
+echo "no archive" >packed/cifar10/cifar-10-binary.tar.gz
+expect "archive that is none" 3 "cifar-10-binary.tar.gz.*no tar archive" cifar packed
+expect "a file that is no data set" 3 "file 'stderr' is no data set" "$athanor" train model=lenet5 data=stderr out=none
+expect "a folder that is no data set" 3 "folder 'packed' is no data set" "$athanor" train model=lenet5 data=packed out=none
+expect "labels of CIFAR-100 that are none" 2 "coarse" "$athanor" data stats cifar100 data.labels=both
 absent "runs on broken data" none
 
 # ---- the disk -----------------------------------------------------------------------------------------------------

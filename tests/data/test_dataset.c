@@ -48,18 +48,19 @@ static void expect_error(const char *name, const char *key, const char *value, a
 static void catalogue(void **state) {
     (void)state;
     ath_dataset_entry entry;
-    int               digits = 0, mnist = 0, fashion = 0, count = 0;
+    int               digits = 0, mnist = 0, fashion = 0, cifar = 0, count = 0;
     for (; ath_dataset_catalogue(count, &entry); count++) {
         assert_true(entry.summary[0] != '\0');
         digits += strcmp(entry.name, "digits") == 0 && !entry.downloadable;
         mnist += strcmp(entry.name, "mnist") == 0 && entry.downloadable;
         fashion += strcmp(entry.name, "fashion-mnist") == 0 && entry.downloadable;
+        cifar += (strcmp(entry.name, "cifar10") == 0 || strcmp(entry.name, "cifar100") == 0) && entry.downloadable;
     }
-    assert_true(digits == 1 && mnist == 1 && fashion == 1);
+    assert_true(digits == 1 && mnist == 1 && fashion == 1 && cifar == 2);
     assert_false(ath_dataset_catalogue(-1, &entry));
     expect_error("mnits", NULL, NULL, ATH_USAGE, "did you mean 'mnist'");
     expect_error("zebra-crossings", NULL, NULL, ATH_USAGE, "digits, mnist, fashion-mnist");
-    expect_error("./no/such/folder", NULL, NULL, ATH_DATA, "no folder './no/such/folder'");
+    expect_error("./no/such/folder", NULL, NULL, ATH_DATA, "no file or folder './no/such/folder'");
     expect_error("digits", "holdot", "5", ATH_USAGE, "holdout");
     expect_error("digits", "n", "many", ATH_USAGE, "many");
     assert_int_equal(ath_dataset_download("mnits", NULL, NULL, &err), ATH_USAGE);
@@ -217,21 +218,97 @@ static void figures(void **state) {
     ath_dataset_close(dataset);
 }
 
+/* A folder with `count` training and `count` test images that are black but for one pixel, its value given for each. */
+static void write_dots(const char *folder, int count, const int *train, const int *test, const unsigned char *labels) {
+    unsigned char  file[8 * IDX_PIXELS + 64], pixels[8 * IDX_PIXELS];
+    const uint32_t dims[] = {(uint32_t)count, IDX_HEIGHT, IDX_WIDTH};
+    size_t         bytes = (size_t)count * IDX_PIXELS;
+    for (int part = 0; part < 2; part++) {
+        char name[64];
+        memset(pixels, 0, sizeof pixels);
+        for (int i = 0; i < count; i++) pixels[i * IDX_PIXELS + 29] = (unsigned char)(part ? test : train)[i];
+        snprintf(name, sizeof name, "%s-images-idx3-ubyte", part ? "t10k" : "train");
+        write_file(folder, name, file, idx_bytes(file, 3, dims, pixels, bytes));
+        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", part ? "t10k" : "train");
+        write_file(folder, name, file, idx_bytes(file, 1, dims, labels, (size_t)count));
+    }
+}
+
+static void expect_duplicates(const ath_dataset *first, const ath_dataset *second, int images, int conflicts,
+                              int first_at, int second_at) {
+    ath_duplicates found;
+    assert_int_equal(ath_dataset_compare(first, second, &found, &err), ATH_OK);
+    assert_int_equal(found.images, images);
+    assert_int_equal(found.conflicts, conflicts);
+    assert_int_equal(found.first, first_at);
+    assert_int_equal(found.second, second_at);
+}
+
 static void duplicates(void **state) {
     (void)state;
-    char           folder[1024];
-    unsigned char  file[600], pixels[8 * IDX_PIXELS] = {0}, labels[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    const uint32_t dims[] = {8, IDX_HEIGHT, IDX_WIDTH};
+    static const int           train[8] = {0, 1, 2, 3, 4, 0, 1, 2}, test[8] = {9, 2, 9, 8, 0, 0, 7, 6};
+    static const unsigned char labels[8] = {0, 1, 2, 3, 4, 0, 6, 7};
+    char                       folder[1024];
     scratch_make(folder);
-    for (int i = 0; i < 8; i++) pixels[i * IDX_PIXELS + 29] = (unsigned char)(i % 5); /* 5, 6, 7 repeat 0, 1, 2 */
-    write_file(folder, "train-images-idx3-ubyte", file, idx_bytes(file, 3, dims, pixels, sizeof pixels));
-    write_file(folder, "train-labels-idx1-ubyte", file, idx_bytes(file, 1, dims, labels, sizeof labels));
+    write_dots(folder, 8, train, test, labels);
     ath_dataset      *dataset = must_open(folder, ATH_SPLIT_TRAIN, NULL, NULL);
+    ath_dataset      *other = must_open(folder, ATH_SPLIT_TEST, NULL, NULL);
+    ath_dataset      *digits = must_open("digits", ATH_SPLIT_TEST, "n", "60");
     ath_dataset_stats stats;
     assert_int_equal(ath_dataset_measure(dataset, &stats, &err), ATH_OK);
-    assert_int_equal(stats.duplicates, 3);
+    assert_int_equal(stats.duplicates, 3); /* 5, 6, 7 repeat 0, 1, 2; the last two under another label */
+    assert_int_equal(stats.conflicts, 2);
     assert_int_equal(stats.class_counts[9], 0);
     ath_dataset_stats_free(&stats);
+    expect_duplicates(dataset, dataset, 3, 2, 0, 5);
+    expect_duplicates(other, other, 2, 2, 0, 2);
+    /* In the test images 1 is train[2], 4 and 5 are train[0]; their labels are 1, 4 and 0 against 2, 0 and 0. */
+    expect_duplicates(dataset, other, 3, 2, 2, 1);
+    /* The other way round: 0 and 5 are test[4], 2 and 7 test[1]. */
+    expect_duplicates(other, dataset, 4, 4, 4, 0);
+    expect_duplicates(dataset, digits, 0, 0, -1, -1);
+    ath_dataset_close(dataset);
+    ath_dataset_close(other);
+    ath_dataset_close(digits);
+    scratch_remove(folder);
+}
+
+/* Whatever the number of threads: as a comparison of every pair finds them, among images that are mostly repeated. */
+static void duplicates_by_every_pair(void **state) {
+    (void)state;
+    enum { COUNT = 3000 };
+    static unsigned char pixels[COUNT * IDX_PIXELS], labels[COUNT], file[COUNT * IDX_PIXELS + 64];
+    const uint32_t       dims[] = {COUNT, IDX_HEIGHT, IDX_WIDTH};
+    char                 folder[1024];
+    uint32_t             word = 1;
+    int                  images = 0, conflicts = 0;
+    scratch_make(folder);
+    for (int i = 0; i < COUNT; i++) {
+        word = word * 1664525u + 1013904223u;
+        pixels[i * IDX_PIXELS] = (unsigned char)(word >> 24 & 31); /* 32 x 32 contents, the first far more frequent */
+        pixels[i * IDX_PIXELS + 29] = i % 3 ? 0 : (unsigned char)(word >> 16 & 31);
+        labels[i] = (unsigned char)((word >> 8) % 10);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        for (int k = 0; k < i; k++) {
+            if (memcmp(pixels + i * IDX_PIXELS, pixels + k * IDX_PIXELS, IDX_PIXELS) != 0) continue;
+            images++;
+            conflicts += labels[i] != labels[k];
+            break;
+        }
+    }
+    write_file(folder, "train-images-idx3-ubyte", file, idx_bytes(file, 3, dims, pixels, sizeof pixels));
+    write_file(folder, "train-labels-idx1-ubyte", file, idx_bytes(file, 1, dims, labels, sizeof labels));
+    ath_dataset *dataset = must_open(folder, ATH_SPLIT_TRAIN, NULL, NULL);
+    for (int threads = 1; threads <= 3; threads++) {
+        ath_duplicates found;
+        ath__threads_set(threads);
+        assert_int_equal(ath_dataset_compare(dataset, dataset, &found, &err), ATH_OK);
+        assert_int_equal(found.images, images);
+        assert_int_equal(found.conflicts, conflicts);
+    }
+    ath__threads_set(0);
+    assert_true(images > COUNT / 2 && images < COUNT);
     ath_dataset_close(dataset);
     scratch_remove(folder);
 }
@@ -382,6 +459,7 @@ int main(void) {
         cmocka_unit_test(impossible_holdouts),
         cmocka_unit_test(figures),
         cmocka_unit_test(duplicates),
+        cmocka_unit_test(duplicates_by_every_pair),
         cmocka_unit_test(digits_depend_on_the_seed_alone),
         cmocka_unit_test(digits_are_balanced_and_distinct),
         cmocka_unit_test(digits_are_too_hard_for_a_linear_model),

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "data/dataset.h"
+#include "support/cifar_files.h"
 #include "support/http_server.h"
 #include "support/idx_files.h"
 
@@ -33,6 +34,8 @@ static const struct http_file    served[] = {
        {"/base/second.bin", content, 1000},
        {"/mirror/things/first.bin", content, SIZE},
        {"/mirror/mnist/train-images-idx3-ubyte.gz", content, 1000},
+       {"/mirror/cifar10/cifar-10-binary.tar.gz", content, 2000},
+       {"/mirror/cifar100/cifar-100-binary.tar.gz", content, 3000},
        {NULL, NULL, 0},
 };
 static char      base[128];
@@ -219,7 +222,36 @@ static void mirror(void **state) {
     assert_non_null(strstr(err.message, "/mirror/mnist/train-images-idx3-ubyte.gz"));
     assert_int_equal(ath_dataset_download("fashion-mnist", NULL, NULL, &err), ATH_IO);
     assert_non_null(strstr(err.message, "404"));
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "cifar100" : "cifar10";
+        assert_int_equal(ath_dataset_download(name, NULL, NULL, &err), ATH_DATA);
+        assert_non_null(
+            strstr(err.message, i ? "03b5dce01913d631647c71ecec9e9cb8" : "c32a1d4ab5d03f1284b67883e8d87530"));
+        assert_non_null(strstr(err.message, i ? "/cifar-100-binary.tar.gz" : "/cifar-10-binary.tar.gz"));
+    }
+    assert_false(is_there("cifar10/cifar-10-binary.tar.gz"));
     unsetenv("ATHANOR_DATA");
+}
+
+/* An archive that was downloaded is a data set at once. */
+static void archive_that_opens(void **state) {
+    (void)state;
+    struct tar   tar;
+    ath_dataset *dataset;
+    char         digest[ATH_DIGEST_TEXT];
+    tar_small_cifar10(&tar, NULL);
+    tar_pack(&tar);
+    ath__digest_text(&ath__md5, tar.bytes, tar.size, digest);
+    const struct http_file offer[] = {{"/cifar-10-binary.tar.gz", tar.bytes, tar.size}, {NULL, NULL, 0}};
+    struct http_server    *other = http_server_start(offer);
+    files[0] = (struct ath__download_file){.name = "cifar-10-binary.tar.gz", .md5 = digest};
+    set.base = http_server_address(other);
+    must_get();
+    http_server_stop(other);
+    if (ath_dataset_open(folder, ATH_SPLIT_TRAIN, NULL, 0, &dataset, &err) != ATH_OK) fail_msg("%s", err.message);
+    assert_int_equal(ath_dataset_describe(dataset).count, SMALL_CIFAR_TRAIN);
+    ath_dataset_close(dataset);
+    free(tar.bytes);
 }
 
 /* Files that cannot be written, and a part that another program is writing. */
@@ -305,9 +337,20 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        EACH(whole),      EACH(cut_off),   EACH(stopped_and_resumed), EACH(progress), EACH(server_without_ranges),
-        EACH(odd_parts),  EACH(mirror),    EACH(wrong_checksum),      EACH(missing),  EACH(no_server),
-        EACH(unwritable), EACH(no_folder), EACH(packed_anew),
+        EACH(whole),
+        EACH(cut_off),
+        EACH(stopped_and_resumed),
+        EACH(progress),
+        EACH(server_without_ranges),
+        EACH(odd_parts),
+        EACH(mirror),
+        EACH(wrong_checksum),
+        EACH(missing),
+        EACH(no_server),
+        EACH(unwritable),
+        EACH(no_folder),
+        EACH(packed_anew),
+        EACH(archive_that_opens),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
