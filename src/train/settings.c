@@ -48,7 +48,7 @@ static const struct ath__setting table[] = {
     TIME("warmup", "0", "linear rise of the rate in front of the schedule"),
     REAL("label_smoothing", "0", 0, 0.999, "share of the target spread evenly over all classes"),
     TEXT("init", "torch", "start: xavier, kaiming or torch"),
-    TEXT("weights", "", "weights file (.safetensors) to start from, evaluate or predict with"),
+    TEXT("weights", "", "weights file to start from, evaluate or predict with: .safetensors or PyTorch's (.pth, .pt, .th)"),
     FLAG("weights.partial", "false", "accept a weights file that fills less than 90% of the parameters"),
     TEXT("freeze", "", "parameters not to train: patterns with * and ?, separated by commas"),
     TEXT("reparam", "none", "weight transform: none, wn"),
