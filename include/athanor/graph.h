@@ -62,7 +62,7 @@ ATH_API ath_value ath_param(ath_graph *graph, const char *name, ath_shape shape,
 ATH_API ath_value ath_state(ath_graph *graph, const char *name, ath_shape shape, ath_init init); /* kept, f32    */
 /* The parameter is not trained, whatever the settings: it keeps its start, or what is loaded. */
 ATH_API void      ath_param_freeze(ath_graph *graph, ath_value param);
-ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor);    /* copies       */
+ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor); /* copies       */
 
 /* Names a value (for merges, dumps and outputs), and marks a value as an output to be kept. */
 ATH_API void ath_value_name(ath_graph *graph, ath_value value, const char *name);

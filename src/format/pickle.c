@@ -48,8 +48,8 @@ static ath_status out_of_memory(const struct machine *m) {
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
 
 static ath_status take(struct machine *m, uint64_t count, const unsigned char **bytes) {
-    if (count > m->size - m->at) return fault(m, "a length beyond its end");
     *bytes = m->bytes + m->at;
+    if (count > m->size - m->at) return fault(m, "a length beyond its end");
     m->at += (size_t)count;
     return ATH_OK;
 }
@@ -96,6 +96,7 @@ static size_t floor_of(const struct machine *m) {
 }
 
 static ath_status pop(struct machine *m, struct ath__pickle **value) {
+    *value = NULL;
     if (m->depth <= floor_of(m)) return fault(m, "an empty stack");
     *value = m->stack[--m->depth];
     return ATH_OK;
@@ -110,11 +111,24 @@ static ath_status top(struct machine *m, struct ath__pickle **value) {
 
 /* Takes everything above the last mark off the stack, and the mark; the values stay where they were until a push. */
 static ath_status pop_mark(struct machine *m, struct ath__pickle ***items, size_t *count) {
+    *items = NULL;
+    *count = 0;
     if (m->mark_count == 0) return fault(m, "a missing mark");
     size_t begin = m->marks[--m->mark_count];
     *items = m->stack + begin;
     *count = m->depth - begin;
     m->depth = begin;
+    return ATH_OK;
+}
+
+/* The same for the `wanted` values on top; all above the mark for a negative number. */
+static ath_status pop_several(struct machine *m, int wanted, struct ath__pickle ***items, size_t *count) {
+    if (wanted < 0) return pop_mark(m, items, count);
+    *count = (size_t)wanted;
+    *items = NULL;
+    if (m->depth - floor_of(m) < *count) return fault(m, "an empty stack");
+    m->depth -= *count;
+    *items = m->stack + m->depth;
     return ATH_OK;
 }
 
@@ -266,16 +280,10 @@ static ath_status op_get(struct machine *m, int arg) {
 /* The first `arg` values on top as a tuple, or all above the mark. */
 static ath_status op_tuple(struct machine *m, int arg) {
     struct ath__pickle **items, *made = ATH_ARENA_NEW(m->arena, struct ath__pickle);
-    size_t               count = (size_t)arg;
+    size_t               count;
     if (!made) return out_of_memory(m);
     made->kind = ATH_PICKLE_TUPLE;
-    if (arg < 0) {
-        ATH_TRY(pop_mark(m, &items, &count));
-    } else {
-        if (m->depth - floor_of(m) < count) return fault(m, "an empty stack");
-        m->depth -= count;
-        items = m->stack + m->depth;
-    }
+    ATH_TRY(pop_several(m, arg, &items, &count));
     for (size_t i = 0; i < count; i++) ATH_TRY(add_item(m, made, items[i]));
     return push(m, made);
 }
@@ -374,14 +382,8 @@ static ath_status op_build(struct machine *m, int arg) {
 /* Key and value, one pair (`arg` = 2) or all above the mark, into the dict below. */
 static ath_status op_set_items(struct machine *m, int arg) {
     struct ath__pickle *dict, **items;
-    size_t              count = (size_t)arg;
-    if (arg > 0) {
-        if (m->depth - floor_of(m) < count) return fault(m, "an empty stack");
-        m->depth -= count;
-        items = m->stack + m->depth;
-    } else {
-        ATH_TRY(pop_mark(m, &items, &count));
-    }
+    size_t              count;
+    ATH_TRY(pop_several(m, arg, &items, &count));
     ATH_TRY(top(m, &dict));
     if (dict->kind != ATH_PICKLE_DICT && dict->kind != ATH_PICKLE_OBJECT) return fault(m, "items for what is no dict");
     if (count % 2 != 0) return fault(m, "a key without a value");
@@ -392,14 +394,8 @@ static ath_status op_set_items(struct machine *m, int arg) {
 /* One value (`arg` = 1) or all above the mark, into the list or set below. */
 static ath_status op_append(struct machine *m, int arg) {
     struct ath__pickle *list, **items;
-    size_t              count = (size_t)arg;
-    if (arg > 0) {
-        if (m->depth - floor_of(m) < count) return fault(m, "an empty stack");
-        m->depth -= count;
-        items = m->stack + m->depth;
-    } else {
-        ATH_TRY(pop_mark(m, &items, &count));
-    }
+    size_t              count;
+    ATH_TRY(pop_several(m, arg, &items, &count));
     ATH_TRY(top(m, &list));
     if (list->kind == ATH_PICKLE_OBJECT) return ATH_OK; /* a list's subclass: opaque */
     if (list->kind != ATH_PICKLE_LIST && list->kind != ATH_PICKLE_SET) return fault(m, "items for what is no list");
@@ -424,56 +420,56 @@ static const struct row {
     ath_status (*run)(struct machine *m, int arg);
     int arg;
 } rows[256] = {
-    [0x80] = {op_skip, 1},                    /* PROTO */
-    [0x95] = {op_skip, 8},                    /* FRAME: its length only helps who reads ahead */
-    ['('] = {op_mark, 0},                     /* MARK */
-    ['0'] = {op_pop, 0},                      /* POP */
-    ['1'] = {op_pop, 1},                      /* POP_MARK */
-    ['N'] = {op_constant, -1},                /* NONE */
-    [0x88] = {op_constant, 1},                /* NEWTRUE */
-    [0x89] = {op_constant, 0},                /* NEWFALSE */
-    ['}'] = {op_empty, ATH_PICKLE_DICT},      /* EMPTY_DICT */
-    [']'] = {op_empty, ATH_PICKLE_LIST},      /* EMPTY_LIST */
-    [')'] = {op_empty, ATH_PICKLE_TUPLE},     /* EMPTY_TUPLE */
-    [0x8F] = {op_empty, ATH_PICKLE_SET},      /* EMPTY_SET */
-    ['K'] = {op_int, 1},                      /* BININT1 */
-    ['M'] = {op_int, 2},                      /* BININT2 */
-    ['J'] = {op_int, 4},                      /* BININT */
-    [0x8A] = {op_long, 1},                    /* LONG1 */
-    [0x8B] = {op_long, 4},                    /* LONG4 */
-    ['G'] = {op_real, 8},                     /* BINFLOAT */
-    ['U'] = {op_text, 1},                     /* SHORT_BINSTRING */
-    ['T'] = {op_text, 4},                     /* BINSTRING */
-    [0x8C] = {op_text, 1},                    /* SHORT_BINUNICODE */
-    ['X'] = {op_text, 4},                     /* BINUNICODE */
-    [0x8D] = {op_text, 8},                    /* BINUNICODE8 */
-    ['C'] = {op_bytes, 1},                    /* SHORT_BINBYTES */
-    ['B'] = {op_bytes, 4},                    /* BINBYTES */
-    [0x8E] = {op_bytes, 8},                   /* BINBYTES8 */
-    ['q'] = {op_put, 1},                      /* BINPUT */
-    ['r'] = {op_put, 4},                      /* LONG_BINPUT */
-    [0x94] = {op_memoize, 0},                 /* MEMOIZE */
-    ['h'] = {op_get, 1},                      /* BINGET */
-    ['j'] = {op_get, 4},                      /* LONG_BINGET */
-    [0x85] = {op_tuple, 1},                   /* TUPLE1 */
-    [0x86] = {op_tuple, 2},                   /* TUPLE2 */
-    [0x87] = {op_tuple, 3},                   /* TUPLE3 */
-    ['t'] = {op_tuple, -1},                   /* TUPLE */
-    ['l'] = {op_collect, ATH_PICKLE_LIST},    /* LIST */
-    ['d'] = {op_collect, ATH_PICKLE_DICT},    /* DICT */
-    [0x91] = {op_collect, ATH_PICKLE_SET},    /* FROZENSET */
-    ['c'] = {op_global, 0},                   /* GLOBAL */
-    [0x93] = {op_stack_global, 0},            /* STACK_GLOBAL */
-    ['R'] = {op_call, 0},                     /* REDUCE */
-    [0x81] = {op_call, 0},                    /* NEWOBJ */
-    [0x92] = {op_call, 1},                    /* NEWOBJ_EX */
-    ['b'] = {op_build, 0},                    /* BUILD */
-    ['s'] = {op_set_items, 2},                /* SETITEM */
-    ['u'] = {op_set_items, -1},               /* SETITEMS */
-    ['a'] = {op_append, 1},                   /* APPEND */
-    ['e'] = {op_append, -1},                  /* APPENDS */
-    [0x90] = {op_append, -1},                 /* ADDITEMS */
-    ['Q'] = {op_persistent, 0},               /* BINPERSID */
+    [0x80] = {op_skip, 1},                 /* PROTO */
+    [0x95] = {op_skip, 8},                 /* FRAME: its length only helps who reads ahead */
+    ['('] = {op_mark, 0},                  /* MARK */
+    ['0'] = {op_pop, 0},                   /* POP */
+    ['1'] = {op_pop, 1},                   /* POP_MARK */
+    ['N'] = {op_constant, -1},             /* NONE */
+    [0x88] = {op_constant, 1},             /* NEWTRUE */
+    [0x89] = {op_constant, 0},             /* NEWFALSE */
+    ['}'] = {op_empty, ATH_PICKLE_DICT},   /* EMPTY_DICT */
+    [']'] = {op_empty, ATH_PICKLE_LIST},   /* EMPTY_LIST */
+    [')'] = {op_empty, ATH_PICKLE_TUPLE},  /* EMPTY_TUPLE */
+    [0x8F] = {op_empty, ATH_PICKLE_SET},   /* EMPTY_SET */
+    ['K'] = {op_int, 1},                   /* BININT1 */
+    ['M'] = {op_int, 2},                   /* BININT2 */
+    ['J'] = {op_int, 4},                   /* BININT */
+    [0x8A] = {op_long, 1},                 /* LONG1 */
+    [0x8B] = {op_long, 4},                 /* LONG4 */
+    ['G'] = {op_real, 8},                  /* BINFLOAT */
+    ['U'] = {op_text, 1},                  /* SHORT_BINSTRING */
+    ['T'] = {op_text, 4},                  /* BINSTRING */
+    [0x8C] = {op_text, 1},                 /* SHORT_BINUNICODE */
+    ['X'] = {op_text, 4},                  /* BINUNICODE */
+    [0x8D] = {op_text, 8},                 /* BINUNICODE8 */
+    ['C'] = {op_bytes, 1},                 /* SHORT_BINBYTES */
+    ['B'] = {op_bytes, 4},                 /* BINBYTES */
+    [0x8E] = {op_bytes, 8},                /* BINBYTES8 */
+    ['q'] = {op_put, 1},                   /* BINPUT */
+    ['r'] = {op_put, 4},                   /* LONG_BINPUT */
+    [0x94] = {op_memoize, 0},              /* MEMOIZE */
+    ['h'] = {op_get, 1},                   /* BINGET */
+    ['j'] = {op_get, 4},                   /* LONG_BINGET */
+    [0x85] = {op_tuple, 1},                /* TUPLE1 */
+    [0x86] = {op_tuple, 2},                /* TUPLE2 */
+    [0x87] = {op_tuple, 3},                /* TUPLE3 */
+    ['t'] = {op_tuple, -1},                /* TUPLE */
+    ['l'] = {op_collect, ATH_PICKLE_LIST}, /* LIST */
+    ['d'] = {op_collect, ATH_PICKLE_DICT}, /* DICT */
+    [0x91] = {op_collect, ATH_PICKLE_SET}, /* FROZENSET */
+    ['c'] = {op_global, 0},                /* GLOBAL */
+    [0x93] = {op_stack_global, 0},         /* STACK_GLOBAL */
+    ['R'] = {op_call, 0},                  /* REDUCE */
+    [0x81] = {op_call, 0},                 /* NEWOBJ */
+    [0x92] = {op_call, 1},                 /* NEWOBJ_EX */
+    ['b'] = {op_build, 0},                 /* BUILD */
+    ['s'] = {op_set_items, 2},             /* SETITEM */
+    ['u'] = {op_set_items, -1},            /* SETITEMS */
+    ['a'] = {op_append, 1},                /* APPEND */
+    ['e'] = {op_append, -1},               /* APPENDS */
+    [0x90] = {op_append, -1},              /* ADDITEMS */
+    ['Q'] = {op_persistent, 0},            /* BINPERSID */
 };
 
 static ath_status run(struct machine *m) {

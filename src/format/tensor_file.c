@@ -17,9 +17,9 @@ enum { FORMATS = sizeof formats / sizeof formats[0] };
 static ath_status unrecognised(const char *path, size_t size, ath_error *err) {
     struct ath__str names = {0};
     for (int i = 0; i < FORMATS; i++) ath__str_printf(&names, "%s%s", i ? ", " : "", formats[i]->name);
-    ath_status status = ath__fail(err, ATH_DATA, path,
-                                  "this is no weights file: its %zu bytes are none of the known formats (%s)", size,
-                                  ath__str_text(&names));
+    ath_status status =
+        ath__fail(err, ATH_DATA, path, "this is no weights file: its %zu bytes are none of the known formats (%s)",
+                  size, ath__str_text(&names));
     ath__str_free(&names);
     return status;
 }

@@ -98,8 +98,8 @@ static ath_status place_storages(struct legacy *legacy, const unsigned char *byt
         struct entry *entry = &legacy->entries[i];
         uint64_t      count = 0;
         if (entry->width == 0)
-            return ath__fail(legacy->err, ATH_DATA, legacy->path, "no tensor refers to storage %zu of this PyTorch file",
-                             i);
+            return ath__fail(legacy->err, ATH_DATA, legacy->path,
+                             "no tensor refers to storage %zu of this PyTorch file", i);
         if (size < 8) return ath__fail(legacy->err, ATH_DATA, legacy->path, "this PyTorch file is cut off");
         for (int b = 7; b >= 0; b--) count = count << 8 | bytes[b];
         bytes += 8;

@@ -19,9 +19,9 @@
 enum { MAX_NAME = 512, MAX_TEXT = 1024, COPIES = 4, WRAPPED = 4, LISTED_KEYS = 8 };
 
 static const struct ath__torch_type types[] = {
-    {"FloatStorage", 4, ATH_F32}, {"HalfStorage", 2, ATH_F16}, {"BFloat16Storage", 2, ATH_BF16},
+    {"FloatStorage", 4, ATH_F32},  {"HalfStorage", 2, ATH_F16}, {"BFloat16Storage", 2, ATH_BF16},
     {"DoubleStorage", 8, ATH_F64}, {"LongStorage", 8, ATH_I64}, {"IntStorage", 4, ATH_I32},
-    {"ShortStorage", 2, ATH_I32}, {"CharStorage", 1, ATH_I32}, {"ByteStorage", 1, ATH_U8},
+    {"ShortStorage", 2, ATH_I32},  {"CharStorage", 1, ATH_I32}, {"ByteStorage", 1, ATH_U8},
     {"BoolStorage", 1, ATH_U8},
 };
 
@@ -83,7 +83,8 @@ ath_status ath__torch_storage_read(const char *path, const struct ath__pickle *p
 /* The call that rebuilds a tensor, out of the parameters that wrap it; NULL if the value is no tensor. */
 static const struct ath__pickle *rebuilding(const struct ath__pickle *value) {
     static const char *const wrappers[] = {"torch._utils._rebuild_parameter",
-                                           "torch._utils._rebuild_parameter_with_state", "torch.nn.parameter.Parameter"};
+                                           "torch._utils._rebuild_parameter_with_state",
+                                           "torch.nn.parameter.Parameter"};
     for (int depth = 0; depth <= WRAPPED && value && value->kind == ATH_PICKLE_OBJECT; depth++) {
         bool wrapped = false;
         for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
@@ -151,8 +152,9 @@ static ath_status read_placement(const struct reader *r, const char *name, const
     int                       strides = 0;
     if (!ath__pickle_is_global(call->callable, "torch._utils._rebuild_tensor_v2") &&
         !ath__pickle_is_global(call->callable, "torch._utils._rebuild_tensor"))
-        return ath__fail(r->err, ATH_UNSUPPORTED, r->path, "tensor '%s' is rebuilt by '%s': only plain ones can be read",
-                         name, call->callable->as.bytes.text);
+        return ath__fail(r->err, ATH_UNSUPPORTED, r->path,
+                         "tensor '%s' is rebuilt by '%s': only plain ones can be read", name,
+                         call->callable->as.bytes.text);
     ATH_TRY(ath__torch_storage_read(r->path, ath__pickle_item(call->args, 0), &p->storage, r->err));
     if (!is_size(offset) || !read_sizes(ath__pickle_item(call->args, 2), p->dims, &p->rank) ||
         !read_sizes(ath__pickle_item(call->args, 3), p->strides, &strides) || strides != p->rank)
@@ -289,7 +291,8 @@ static ath_status no_tensors(const char *path, const struct ath__pickle *root, a
         used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%.*s", listed++ ? ", " : "",
                                  (int)key->as.bytes.length, key->as.bytes.text);
     }
-    return ath__fail(err, ATH_DATA, path, "it holds no tensors by name (its keys: %s): save the state_dict() of the net",
+    return ath__fail(err, ATH_DATA, path,
+                     "it holds no tensors by name (its keys: %s): save the state_dict() of the net",
                      listed ? keys : "none");
 }
 
@@ -330,7 +333,8 @@ static ath_status read_metadata(struct reader *r, const struct ath__pickle *root
         memcpy(key, "torch.", 7);
         if (root->as.list.items[i]->kind != ATH_PICKLE_TEXT || !value_text(root->as.list.items[i], key + 6, MAX_TEXT) ||
             !value_text(root->as.list.items[i + 1], text, sizeof text) ||
-            ath__tensor_text_check(r->path, key, NULL) != ATH_OK || ath__tensor_text_check(r->path, text, NULL) != ATH_OK)
+            ath__tensor_text_check(r->path, key, NULL) != ATH_OK ||
+            ath__tensor_text_check(r->path, text, NULL) != ATH_OK)
             continue;
         ath_metadata *item = &r->file->metadata[r->file->metadata_count];
         item->key = ath__arena_strdup(&r->owner->arena, key);

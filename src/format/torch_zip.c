@@ -64,8 +64,8 @@ static ath_status read_member(struct archive *a, int64_t index) {
     int64_t     got = member ? zip_fread(member, bytes, st.size) : -1;
     if (member) zip_fclose(member);
     if (got < 0 || (uint64_t)got != st.size)
-        return ath__fail(a->err, ATH_DATA, a->path, "this zip file is damaged: a member of %" PRIu64 " bytes is cut off",
-                         (uint64_t)st.size);
+        return ath__fail(a->err, ATH_DATA, a->path,
+                         "this zip file is damaged: a member of %" PRIu64 " bytes is cut off", (uint64_t)st.size);
     a->members[index] = bytes;
     a->sizes[index] = st.size;
     return ATH_OK;

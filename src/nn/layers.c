@@ -8,7 +8,10 @@
 #include "nn/weight_transform.h"
 
 struct ath__nn ath__nn_start(ath_graph *graph, bool train, ath_value rng) {
-    return (struct ath__nn){.graph = graph, .train = train, .rng = rng, .bn_eps = 1e-5,
+    return (struct ath__nn){.graph = graph,
+                            .train = train,
+                            .rng = rng,
+                            .bn_eps = 1e-5,
                             .bn_momentum = 0.1,
                             .weight_init = {.kind = ATH_INIT_WEIGHT, .from = ATH_NONE}};
 }

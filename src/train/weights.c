@@ -32,7 +32,8 @@ static void end_list(struct ath__name_list *list) {
 
 /* Does the file's tensor belong to a head for another number of classes? */
 static bool is_other_head(const ath_tensor *tensor, const struct ath__entry *entry, int classes) {
-    if (entry->leaf != ATH_LEAF_PARAM || entry->shape.rank == 0 || tensor->shape.rank != entry->shape.rank) return false;
+    if (entry->leaf != ATH_LEAF_PARAM || entry->shape.rank == 0 || tensor->shape.rank != entry->shape.rank)
+        return false;
     if (entry->shape.dims[0] != classes || tensor->shape.dims[0] == classes) return false;
     for (int d = 1; d < entry->shape.rank; d++)
         if (entry->shape.dims[d] != tensor->shape.dims[d]) return false;

@@ -94,8 +94,8 @@ static ath_value build(struct ath__nn *nn, ath_value x, const void *values, int 
     for (int i = 0; i < GROUPS; i++) x = group(&local, x, o, i);
     x = ath_flatten(nn->graph, ath__nn_pool(&local, x, "4", &pool));
     ath_scope_pop(nn->graph);
-    local.weight_init = muon ? (ath_init){.kind = ATH_INIT_UNIFORM, .value = sqrt(3.0), .from = ATH_NONE}
-                             : nn->weight_init;
+    local.weight_init =
+        muon ? (ath_init){.kind = ATH_INIT_UNIFORM, .value = sqrt(3.0), .from = ATH_NONE} : nn->weight_init;
     double features = (double)ath__nn_channels(nn, x);
     x = ath__nn_linear(&local, x, "head", classes, false);
     return ath_scale(nn->graph, x, muon ? 1.0 / (features > 0 ? features : 1.0) : 1.0 / 9.0, 0.0);

@@ -21,10 +21,9 @@ static const struct ath__option options[] = {
 };
 
 static ath_value block(struct ath__nn *nn, ath_value x, int64_t expansion, int64_t out, int64_t stride, ath_act act) {
-    int64_t              in = ath__nn_channels(nn, x), wide = expansion * in;
-    struct ath__conv     expand = {.out = wide, .kernel = {1, 1}}, narrow = {.out = out, .kernel = {1, 1}};
-    struct ath__conv     depth = {
-            .out = wide, .kernel = {3, 3}, .stride = {stride, stride}, .pad = {1, 1}, .groups = wide};
+    int64_t          in = ath__nn_channels(nn, x), wide = expansion * in;
+    struct ath__conv expand = {.out = wide, .kernel = {1, 1}}, narrow = {.out = out, .kernel = {1, 1}};
+    struct ath__conv depth = {.out = wide, .kernel = {3, 3}, .stride = {stride, stride}, .pad = {1, 1}, .groups = wide};
     struct ath__residual shortcut = {
         .out = out, .stride = 1, .shortcut = "shortcut", .projection = ATH_SHORTCUT_CONV_BN};
     ath_value y = ath__nn_conv_bn_act(nn, x, "conv1", "bn1", &expand, act);
@@ -38,7 +37,8 @@ static ath_value build(struct ath__nn *nn, ath_value x, const void *values, int 
         int64_t expansion, out;
         int     count;
         int64_t stride;
-    } stages[] = {{1, 16, 1, 1}, {6, 24, 2, 1}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    } stages[] = {{1, 16, 1, 1}, {6, 24, 2, 1},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                  {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     const struct mobilenetv2_cifar_options *o = values;
     ath_act                                 act = (ath_act)o->activation;
     struct ath__conv                        stem = {.out = 32, .kernel = {3, 3}, .pad = {1, 1}};

@@ -73,8 +73,8 @@ static ath_value build(struct ath__nn *nn, ath_value x, const void *values, int 
 static const struct ath__zoo_variant variants[] = {
     {"vgg11-bn", "VGG-11 with batch norm, for photos", "depth=11", 3, 224, 224, 1000},
     {"vgg16-bn", "VGG-16 with batch norm, for photos", NULL, 3, 224, 224, 1000},
-    {"vgg11-bn-cifar", "VGG-11 with batch norm and one linear layer, for 32x32 images", "depth=11 head=linear", 3, 32, 32,
-     10},
+    {"vgg11-bn-cifar", "VGG-11 with batch norm and one linear layer, for 32x32 images", "depth=11 head=linear", 3, 32,
+     32, 10},
     {"vgg16-bn-cifar", "VGG-16 with batch norm and one linear layer, for 32x32 images", "head=linear", 3, 32, 32, 10},
     {0},
 };

@@ -120,10 +120,10 @@ ath_status ath__whitening_filters(const struct ath__zoo_images *images, int kern
     int64_t wide = (int64_t)images->channels * kernel * kernel, groups = (images->count + GROUP - 1) / GROUP;
     double  vectors[MAX_PATCH * MAX_PATCH], values[MAX_PATCH];
     if (wide > MAX_PATCH || images->height < kernel || images->width < kernel || images->count < 1)
-        return ath__fail(err, ATH_USAGE, "whitening",
-                         "%lld images of %dx%dx%d cannot be whitened in patches of %dx%d: patches have at most %d values",
-                         (long long)images->count, images->channels, images->height, images->width, kernel, kernel,
-                         (int)MAX_PATCH);
+        return ath__fail(
+            err, ATH_USAGE, "whitening",
+            "%lld images of %dx%dx%d cannot be whitened in patches of %dx%d: patches have at most %d values",
+            (long long)images->count, images->channels, images->height, images->width, kernel, kernel, (int)MAX_PATCH);
     int            n = (int)wide;
     struct moments m = {.images = images, .kernel = kernel, .size = n};
     m.sums = ath__alloc_array((size_t)groups * (size_t)n * (size_t)n, sizeof *m.sums);
