@@ -1,6 +1,4 @@
-/* A pickle machine that only collects.
- *
- *     stack of values, marks into it, a memo of values that are used again
+/* The instructions of the pickle machine, which only collects.
  *
  * The instructions are those that Python's pickler emits in protocols 2 to 5; the textual ones of protocol 0 are left out
  * but for GLOBAL. One table row per instruction. Every instruction makes at most one value, so memory is bounded by the
@@ -10,211 +8,68 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "format/pickle_machine.h"
 
 #include <string.h>
 
 enum {
     MAX_STEPS = 2000000, /* a file of a thousand tensors takes some 30,000 */
-    MAX_MARKS = 1000,
-    MAX_GLOBAL = 256,  /* length of a module's or a class's name */
-    MEMO_SLACK = 1024, /* how far the memo's indices may run ahead of its use */
+    MAX_GLOBAL = 256,    /* length of a module's or a class's name */
 };
-
-struct machine {
-    const char                *path;
-    const unsigned char       *bytes;
-    size_t                     size, at;
-    struct ath__arena         *arena;
-    struct ath__pickle       **stack;
-    size_t                     depth, stack_capacity;
-    size_t                     marks[MAX_MARKS];
-    int                        mark_count;
-    struct ath__pickle       **memo;
-    size_t                     memo_size, memo_used;
-    struct ath__pickle_result *result;
-    size_t                     persistent_capacity;
-    ath_error                 *err;
-};
-
-static ath_status fault(const struct machine *m, const char *what) {
-    return ath__fail(m->err, ATH_DATA, m->path, "its pickle is damaged or not one of torch.save's: %s at byte %zu",
-                     what, m->at);
-}
-
-static ath_status out_of_memory(const struct machine *m) {
-    return ath__fail_memory(m->err, m->path);
-}
-
-/* ---- bytes ------------------------------------------------------------------------------------------------------ */
-
-static ath_status take(struct machine *m, uint64_t count, const unsigned char **bytes) {
-    *bytes = m->bytes + m->at;
-    if (count > m->size - m->at) return fault(m, "a length beyond its end");
-    m->at += (size_t)count;
-    return ATH_OK;
-}
-
-/* An unsigned little-endian number of `width` bytes. */
-static ath_status take_number(struct machine *m, int width, uint64_t *value) {
-    const unsigned char *bytes;
-    ATH_TRY(take(m, (uint64_t)width, &bytes));
-    *value = 0;
-    for (int i = width - 1; i >= 0; i--) *value = *value << 8 | bytes[i];
-    return ATH_OK;
-}
-
-/* ---- stack and memo --------------------------------------------------------------------------------------------- */
-
-/* Gives an array room for one more. */
-static bool make_room(void *array, size_t count, size_t *capacity, size_t item) {
-    if (count < *capacity) return true;
-    size_t wider = *capacity ? *capacity * 2 : 64;
-    void  *old, *moved;
-    memcpy(&old, array, sizeof old);
-    moved = ath__realloc(old, wider * item);
-    if (!moved) return false;
-    memcpy(array, &moved, sizeof moved);
-    *capacity = wider;
-    return true;
-}
-
-static ath_status push(struct machine *m, struct ath__pickle *value) {
-    if (!make_room(&m->stack, m->depth, &m->stack_capacity, sizeof *m->stack)) return out_of_memory(m);
-    m->stack[m->depth++] = value;
-    return ATH_OK;
-}
-
-static ath_status push_new(struct machine *m, enum ath__pickle_kind kind, struct ath__pickle **value) {
-    *value = ATH_ARENA_NEW(m->arena, struct ath__pickle);
-    if (!*value) return out_of_memory(m);
-    (*value)->kind = kind;
-    return push(m, *value);
-}
-
-static size_t floor_of(const struct machine *m) {
-    return m->mark_count > 0 ? m->marks[m->mark_count - 1] : 0;
-}
-
-static ath_status pop(struct machine *m, struct ath__pickle **value) {
-    *value = NULL;
-    if (m->depth <= floor_of(m)) return fault(m, "an empty stack");
-    *value = m->stack[--m->depth];
-    return ATH_OK;
-}
-
-/* The value on top, which stays. */
-static ath_status top(struct machine *m, struct ath__pickle **value) {
-    ATH_TRY(pop(m, value));
-    m->depth++;
-    return ATH_OK;
-}
-
-/* Takes everything above the last mark off the stack, and the mark; the values stay where they were until a push. */
-static ath_status pop_mark(struct machine *m, struct ath__pickle ***items, size_t *count) {
-    *items = NULL;
-    *count = 0;
-    if (m->mark_count == 0) return fault(m, "a missing mark");
-    size_t begin = m->marks[--m->mark_count];
-    *items = m->stack + begin;
-    *count = m->depth - begin;
-    m->depth = begin;
-    return ATH_OK;
-}
-
-/* The same for the `wanted` values on top; all above the mark for a negative number. */
-static ath_status pop_several(struct machine *m, int wanted, struct ath__pickle ***items, size_t *count) {
-    if (wanted < 0) return pop_mark(m, items, count);
-    *count = (size_t)wanted;
-    *items = NULL;
-    if (m->depth - floor_of(m) < *count) return fault(m, "an empty stack");
-    m->depth -= *count;
-    *items = m->stack + m->depth;
-    return ATH_OK;
-}
-
-static ath_status add_item(struct machine *m, struct ath__pickle *list, struct ath__pickle *item) {
-    if (list->as.list.count == list->as.list.capacity) {
-        size_t               wider = list->as.list.capacity ? list->as.list.capacity * 2 : 4;
-        struct ath__pickle **moved = ATH_ARENA_ARRAY(m->arena, struct ath__pickle *, wider);
-        if (!moved) return out_of_memory(m);
-        if (list->as.list.count > 0) memcpy(moved, list->as.list.items, list->as.list.count * sizeof *moved);
-        list->as.list.items = moved;
-        list->as.list.capacity = wider;
-    }
-    list->as.list.items[list->as.list.count++] = item;
-    return ATH_OK;
-}
-
-static ath_status remember(struct machine *m, uint64_t index) {
-    struct ath__pickle *value;
-    ATH_TRY(top(m, &value));
-    if (index > 2 * (uint64_t)m->memo_used + MEMO_SLACK) return fault(m, "a memo entry far beyond the others");
-    if (index >= m->memo_size) {
-        size_t               wider = 2 * (size_t)index + 64;
-        struct ath__pickle **moved = ath__realloc(m->memo, wider * sizeof *moved);
-        if (!moved) return out_of_memory(m);
-        memset(moved + m->memo_size, 0, (wider - m->memo_size) * sizeof *moved);
-        m->memo = moved;
-        m->memo_size = wider;
-    }
-    m->memo_used += m->memo[index] == NULL;
-    m->memo[index] = value;
-    return ATH_OK;
-}
 
 /* ---- instructions: `arg` comes from the table ------------------------------------------------------------------- */
 
-static ath_status op_skip(struct machine *m, int arg) {
+static ath_status op_skip(struct ath__pickle_machine *m, int arg) {
     const unsigned char *bytes;
-    return take(m, (uint64_t)arg, &bytes);
+    return ath__pm_take(m, (uint64_t)arg, &bytes);
 }
 
-static ath_status op_mark(struct machine *m, int arg) {
+static ath_status op_mark(struct ath__pickle_machine *m, int arg) {
     (void)arg;
-    if (m->mark_count == MAX_MARKS) return fault(m, "nesting too deep");
+    if (m->mark_count == ATH_PICKLE_MAX_MARKS) return ath__pm_fault(m, "nesting too deep");
     m->marks[m->mark_count++] = m->depth;
     return ATH_OK;
 }
 
-static ath_status op_pop(struct machine *m, int arg) {
+static ath_status op_pop(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *value, **items;
     size_t              count;
     /* POP on a bare mark removes the mark. */
-    if (arg == 1 || (m->mark_count > 0 && m->depth == floor_of(m))) return pop_mark(m, &items, &count);
-    return pop(m, &value);
+    if (arg == 1 || (m->mark_count > 0 && m->depth == ath__pm_floor(m))) return ath__pm_pop_mark(m, &items, &count);
+    return ath__pm_pop(m, &value);
 }
 
 /* Values without content are shared. */
-static ath_status op_constant(struct machine *m, int arg) {
+static ath_status op_constant(struct ath__pickle_machine *m, int arg) {
     static struct ath__pickle none = {.kind = ATH_PICKLE_NONE}, no = {.kind = ATH_PICKLE_BOOL},
                               yes = {.kind = ATH_PICKLE_BOOL, .as.integer = 1};
-    return push(m, arg < 0 ? &none : arg ? &yes : &no);
+    return ath__pm_push(m, arg < 0 ? &none : arg ? &yes : &no);
 }
 
 /* An empty container of kind `arg`. */
-static ath_status op_empty(struct machine *m, int arg) {
+static ath_status op_empty(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *value;
-    return push_new(m, (enum ath__pickle_kind)arg, &value);
+    return ath__pm_new(m, (enum ath__pickle_kind)arg, &value);
 }
 
 /* Unsigned of 1 or 2 bytes, signed of 4. */
-static ath_status op_int(struct machine *m, int arg) {
+static ath_status op_int(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *value;
     uint64_t            number;
-    ATH_TRY(take_number(m, arg, &number));
-    ATH_TRY(push_new(m, ATH_PICKLE_INT, &value));
+    ATH_TRY(ath__pm_number(m, arg, &number));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_INT, &value));
     value->as.integer = arg == 4 ? (int32_t)(uint32_t)number : (int64_t)number;
     return ATH_OK;
 }
 
 /* Two's complement of any length, which is given in `arg` bytes. */
-static ath_status op_long(struct machine *m, int arg) {
+static ath_status op_long(struct ath__pickle_machine *m, int arg) {
     const unsigned char *bytes;
     struct ath__pickle  *value;
     uint64_t             length, bits = 0;
-    ATH_TRY(take_number(m, arg, &length));
-    ATH_TRY(take(m, length, &bytes));
-    ATH_TRY(push_new(m, length > 8 ? ATH_PICKLE_BIG : ATH_PICKLE_INT, &value));
+    ATH_TRY(ath__pm_number(m, arg, &length));
+    ATH_TRY(ath__pm_take(m, length, &bytes));
+    ATH_TRY(ath__pm_new(m, length > 8 ? ATH_PICKLE_BIG : ATH_PICKLE_INT, &value));
     if (length > 8) {
         value->as.bytes.text = (const char *)bytes;
         value->as.bytes.length = (size_t)length;
@@ -227,105 +82,106 @@ static ath_status op_long(struct machine *m, int arg) {
 }
 
 /* Eight bytes, the first the highest. */
-static ath_status op_real(struct machine *m, int arg) {
+static ath_status op_real(struct ath__pickle_machine *m, int arg) {
     const unsigned char *bytes;
     struct ath__pickle  *value;
     uint64_t             bits = 0;
-    ATH_TRY(take(m, (uint64_t)arg, &bytes));
+    ATH_TRY(ath__pm_take(m, (uint64_t)arg, &bytes));
     for (int i = 0; i < arg; i++) bits = bits << 8 | bytes[i];
-    ATH_TRY(push_new(m, ATH_PICKLE_REAL, &value));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_REAL, &value));
     memcpy(&value->as.real, &bits, sizeof bits);
     return ATH_OK;
 }
 
-static ath_status push_bytes(struct machine *m, enum ath__pickle_kind kind, int width) {
+static ath_status push_bytes(struct ath__pickle_machine *m, enum ath__pickle_kind kind, int width) {
     const unsigned char *bytes;
     struct ath__pickle  *value;
     uint64_t             length;
-    ATH_TRY(take_number(m, width, &length));
-    ATH_TRY(take(m, length, &bytes));
-    ATH_TRY(push_new(m, kind, &value));
+    ATH_TRY(ath__pm_number(m, width, &length));
+    ATH_TRY(ath__pm_take(m, length, &bytes));
+    ATH_TRY(ath__pm_new(m, kind, &value));
     value->as.bytes.text = (const char *)bytes;
     value->as.bytes.length = (size_t)length;
     return ATH_OK;
 }
 
 /* Text and bytes, whose length is given in `arg` bytes. */
-static ath_status op_text(struct machine *m, int arg) {
+static ath_status op_text(struct ath__pickle_machine *m, int arg) {
     return push_bytes(m, ATH_PICKLE_TEXT, arg);
 }
 
-static ath_status op_bytes(struct machine *m, int arg) {
+static ath_status op_bytes(struct ath__pickle_machine *m, int arg) {
     return push_bytes(m, ATH_PICKLE_BYTES, arg);
 }
 
-static ath_status op_put(struct machine *m, int arg) {
+static ath_status op_put(struct ath__pickle_machine *m, int arg) {
     uint64_t index;
-    ATH_TRY(take_number(m, arg, &index));
-    return remember(m, index);
+    ATH_TRY(ath__pm_number(m, arg, &index));
+    return ath__pm_remember(m, index);
 }
 
-static ath_status op_memoize(struct machine *m, int arg) {
+static ath_status op_memoize(struct ath__pickle_machine *m, int arg) {
     (void)arg;
-    return remember(m, m->memo_used);
+    return ath__pm_remember(m, m->memo_used);
 }
 
-static ath_status op_get(struct machine *m, int arg) {
+static ath_status op_get(struct ath__pickle_machine *m, int arg) {
     uint64_t index;
-    ATH_TRY(take_number(m, arg, &index));
-    if (index >= m->memo_size || !m->memo[index]) return fault(m, "a memo entry that was never made");
-    return push(m, m->memo[index]);
+    ATH_TRY(ath__pm_number(m, arg, &index));
+    if (index >= m->memo_size || !m->memo[index]) return ath__pm_fault(m, "a memo entry that was never made");
+    return ath__pm_push(m, m->memo[index]);
 }
 
 /* The first `arg` values on top as a tuple, or all above the mark. */
-static ath_status op_tuple(struct machine *m, int arg) {
+static ath_status op_tuple(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle **items, *made = ATH_ARENA_NEW(m->arena, struct ath__pickle);
     size_t               count;
-    if (!made) return out_of_memory(m);
+    if (!made) return ath__pm_out_of_memory(m);
     made->kind = ATH_PICKLE_TUPLE;
-    ATH_TRY(pop_several(m, arg, &items, &count));
-    for (size_t i = 0; i < count; i++) ATH_TRY(add_item(m, made, items[i]));
-    return push(m, made);
+    ATH_TRY(ath__pm_pop_several(m, arg, &items, &count));
+    for (size_t i = 0; i < count; i++) ATH_TRY(ath__pm_add(m, made, items[i]));
+    return ath__pm_push(m, made);
 }
 
 /* All above the mark into a new list or set. */
-static ath_status op_collect(struct machine *m, int arg) {
+static ath_status op_collect(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle **items, *made = ATH_ARENA_NEW(m->arena, struct ath__pickle);
     size_t               count;
-    if (!made) return out_of_memory(m);
+    if (!made) return ath__pm_out_of_memory(m);
     made->kind = (enum ath__pickle_kind)arg;
-    ATH_TRY(pop_mark(m, &items, &count));
-    if (made->kind == ATH_PICKLE_DICT && count % 2 != 0) return fault(m, "a key without a value");
-    for (size_t i = 0; i < count; i++) ATH_TRY(add_item(m, made, items[i]));
-    return push(m, made);
+    ATH_TRY(ath__pm_pop_mark(m, &items, &count));
+    if (made->kind == ATH_PICKLE_DICT && count % 2 != 0) return ath__pm_fault(m, "a key without a value");
+    for (size_t i = 0; i < count; i++) ATH_TRY(ath__pm_add(m, made, items[i]));
+    return ath__pm_push(m, made);
 }
 
-static ath_status push_global(struct machine *m, const char *module, size_t module_length, const char *name,
+static ath_status push_global(struct ath__pickle_machine *m, const char *module, size_t module_length, const char *name,
                               size_t name_length) {
     struct ath__pickle *value;
-    if (module_length > MAX_GLOBAL || name_length > MAX_GLOBAL) return fault(m, "the name of a class is too long");
+    if (module_length > MAX_GLOBAL || name_length > MAX_GLOBAL)
+        return ath__pm_fault(m, "the name of a class is too long");
     char *text = ath__arena_alloc(m->arena, module_length + name_length + 2);
-    if (!text) return out_of_memory(m);
+    if (!text) return ath__pm_out_of_memory(m);
     memcpy(text, module, module_length);
     text[module_length] = '.';
     memcpy(text + module_length + 1, name, name_length);
     /* Names are printed in messages, and compared as C strings. */
     for (size_t i = 0; i < module_length + name_length + 1; i++)
         if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7F) text[i] = '?';
-    ATH_TRY(push_new(m, ATH_PICKLE_GLOBAL, &value));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_GLOBAL, &value));
     value->as.bytes.text = text;
     value->as.bytes.length = module_length + name_length + 1;
     return ATH_OK;
 }
 
 /* Two lines: module, name. */
-static ath_status op_global(struct machine *m, int arg) {
+static ath_status op_global(struct ath__pickle_machine *m, int arg) {
     const char *lines[2];
     size_t      lengths[2];
     (void)arg;
     for (int i = 0; i < 2; i++) {
         const void *end = m->at < m->size ? memchr(m->bytes + m->at, '\n', m->size - m->at) : NULL;
-        if (!end) return fault(m, "an unfinished line");
+        if (!end) return ath__pm_fault(m, "an unfinished line");
         lines[i] = (const char *)m->bytes + m->at;
         lengths[i] = (size_t)((const unsigned char *)end - m->bytes) - m->at;
         m->at += lengths[i] + 1;
@@ -333,91 +189,94 @@ static ath_status op_global(struct machine *m, int arg) {
     return push_global(m, lines[0], lengths[0], lines[1], lengths[1]);
 }
 
-static ath_status op_stack_global(struct machine *m, int arg) {
+static ath_status op_stack_global(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *name, *module;
     (void)arg;
-    ATH_TRY(pop(m, &name));
-    ATH_TRY(pop(m, &module));
-    if (name->kind != ATH_PICKLE_TEXT || module->kind != ATH_PICKLE_TEXT) return fault(m, "a class without a name");
+    ATH_TRY(ath__pm_pop(m, &name));
+    ATH_TRY(ath__pm_pop(m, &module));
+    if (name->kind != ATH_PICKLE_TEXT || module->kind != ATH_PICKLE_TEXT)
+        return ath__pm_fault(m, "a class without a name");
     return push_global(m, module->as.bytes.text, module->as.bytes.length, name->as.bytes.text, name->as.bytes.length);
 }
 
 /* OrderedDict(), or OrderedDict([[key, value], ...]) as Python 2 wrote it. */
-static ath_status make_dict(struct machine *m, const struct ath__pickle *args) {
+static ath_status make_dict(struct ath__pickle_machine *m, const struct ath__pickle *args) {
     struct ath__pickle       *dict;
     const struct ath__pickle *pairs = ath__pickle_item(args, 0);
-    ATH_TRY(push_new(m, ATH_PICKLE_DICT, &dict));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_DICT, &dict));
     for (size_t i = 0; ath__pickle_item(pairs, i); i++) {
         const struct ath__pickle *pair = ath__pickle_item(pairs, i);
-        if (!ath__pickle_item(pair, 1)) return fault(m, "a key without a value");
-        ATH_TRY(add_item(m, dict, pair->as.list.items[0]));
-        ATH_TRY(add_item(m, dict, pair->as.list.items[1]));
+        if (!ath__pickle_item(pair, 1)) return ath__pm_fault(m, "a key without a value");
+        ATH_TRY(ath__pm_add(m, dict, pair->as.list.items[0]));
+        ATH_TRY(ath__pm_add(m, dict, pair->as.list.items[1]));
     }
     return ATH_OK;
 }
 
 /* A call or a construction (with `arg` = 1 also with named arguments): remembered, never made. */
-static ath_status op_call(struct machine *m, int arg) {
+static ath_status op_call(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *args, *callable, *value;
-    if (arg == 1) ATH_TRY(pop(m, &value));
-    ATH_TRY(pop(m, &args));
-    ATH_TRY(pop(m, &callable));
-    if (args->kind != ATH_PICKLE_TUPLE) return fault(m, "a call without arguments");
+    if (arg == 1) ATH_TRY(ath__pm_pop(m, &value));
+    ATH_TRY(ath__pm_pop(m, &args));
+    ATH_TRY(ath__pm_pop(m, &callable));
+    if (args->kind != ATH_PICKLE_TUPLE) return ath__pm_fault(m, "a call without arguments");
     if (ath__pickle_is_global(callable, "collections.OrderedDict")) return make_dict(m, args);
-    ATH_TRY(push_new(m, ATH_PICKLE_OBJECT, &value));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_OBJECT, &value));
     value->callable = callable;
     value->args = args;
     return ATH_OK;
 }
 
-static ath_status op_build(struct machine *m, int arg) {
+static ath_status op_build(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *state, *object;
     (void)arg;
-    ATH_TRY(pop(m, &state));
-    ATH_TRY(top(m, &object));
+    ATH_TRY(ath__pm_pop(m, &state));
+    ATH_TRY(ath__pm_top(m, &object));
     if (object->kind == ATH_PICKLE_OBJECT) object->state = state; /* a dict's attributes (_metadata) are not needed */
     return ATH_OK;
 }
 
 /* Key and value, one pair (`arg` = 2) or all above the mark, into the dict below. */
-static ath_status op_set_items(struct machine *m, int arg) {
+static ath_status op_set_items(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *dict, **items;
     size_t              count;
-    ATH_TRY(pop_several(m, arg, &items, &count));
-    ATH_TRY(top(m, &dict));
-    if (dict->kind != ATH_PICKLE_DICT && dict->kind != ATH_PICKLE_OBJECT) return fault(m, "items for what is no dict");
-    if (count % 2 != 0) return fault(m, "a key without a value");
-    for (size_t i = 0; i < count; i++) ATH_TRY(add_item(m, dict, items[i]));
+    ATH_TRY(ath__pm_pop_several(m, arg, &items, &count));
+    ATH_TRY(ath__pm_top(m, &dict));
+    if (dict->kind != ATH_PICKLE_DICT && dict->kind != ATH_PICKLE_OBJECT)
+        return ath__pm_fault(m, "items for what is no dict");
+    if (count % 2 != 0) return ath__pm_fault(m, "a key without a value");
+    for (size_t i = 0; i < count; i++) ATH_TRY(ath__pm_add(m, dict, items[i]));
     return ATH_OK;
 }
 
 /* One value (`arg` = 1) or all above the mark, into the list or set below. */
-static ath_status op_append(struct machine *m, int arg) {
+static ath_status op_append(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *list, **items;
     size_t              count;
-    ATH_TRY(pop_several(m, arg, &items, &count));
-    ATH_TRY(top(m, &list));
+    ATH_TRY(ath__pm_pop_several(m, arg, &items, &count));
+    ATH_TRY(ath__pm_top(m, &list));
     if (list->kind == ATH_PICKLE_OBJECT) return ATH_OK; /* a list's subclass: opaque */
-    if (list->kind != ATH_PICKLE_LIST && list->kind != ATH_PICKLE_SET) return fault(m, "items for what is no list");
-    for (size_t i = 0; i < count; i++) ATH_TRY(add_item(m, list, items[i]));
+    if (list->kind != ATH_PICKLE_LIST && list->kind != ATH_PICKLE_SET)
+        return ath__pm_fault(m, "items for what is no list");
+    for (size_t i = 0; i < count; i++) ATH_TRY(ath__pm_add(m, list, items[i]));
     return ATH_OK;
 }
 
-static ath_status op_persistent(struct machine *m, int arg) {
+static ath_status op_persistent(struct ath__pickle_machine *m, int arg) {
     struct ath__pickle *id, *value;
     (void)arg;
-    ATH_TRY(pop(m, &id));
-    ATH_TRY(push_new(m, ATH_PICKLE_PERSISTENT, &value));
+    ATH_TRY(ath__pm_pop(m, &id));
+    ATH_TRY(ath__pm_new(m, ATH_PICKLE_PERSISTENT, &value));
     value->args = id;
     struct ath__pickle_result *result = m->result;
-    if (!make_room(&result->persistent, result->persistent_count, &m->persistent_capacity, sizeof(void *)))
-        return out_of_memory(m);
+    if (!ath__pm_make_room(&result->persistent, result->persistent_count, &m->persistent_capacity, sizeof(void *)))
+        return ath__pm_out_of_memory(m);
     result->persistent[result->persistent_count++] = value;
     return ATH_OK;
 }
 
 static const struct row {
-    ath_status (*run)(struct machine *m, int arg);
+    ath_status (*run)(struct ath__pickle_machine *m, int arg);
     int arg;
 } rows[256] = {
     [0x80] = {op_skip, 1},                 /* PROTO */
@@ -472,16 +331,16 @@ static const struct row {
     ['Q'] = {op_persistent, 0},            /* BINPERSID */
 };
 
-static ath_status run(struct machine *m) {
+static ath_status run(struct ath__pickle_machine *m) {
     if (m->size < 2 || m->bytes[0] != 0x80 || m->bytes[1] < 2 || m->bytes[1] > 5)
-        return fault(m, "no protocol of 2 to 5");
+        return ath__pm_fault(m, "no protocol of 2 to 5");
     for (int steps = 0; steps < MAX_STEPS; steps++) {
-        if (m->at >= m->size) return fault(m, "no end");
+        if (m->at >= m->size) return ath__pm_fault(m, "no end");
         unsigned char     code = m->bytes[m->at++];
         const struct row *row = &rows[code];
         if (code == '.') {
             struct ath__pickle *root;
-            ATH_TRY(pop(m, &root));
+            ATH_TRY(ath__pm_pop(m, &root));
             m->result->root = root;
             m->result->size = m->at;
             return ATH_OK;
@@ -492,12 +351,13 @@ static ath_status run(struct machine *m) {
                              code, m->at - 1);
         ATH_TRY(row->run(m, row->arg));
     }
-    return fault(m, "more instructions than any weights file needs");
+    return ath__pm_fault(m, "more instructions than any weights file needs");
 }
 
 ath_status ath__pickle_read(const char *path, const unsigned char *bytes, size_t size, struct ath__arena *arena,
                             struct ath__pickle_result *result, ath_error *err) {
-    struct machine m = {.path = path, .bytes = bytes, .size = size, .arena = arena, .result = result, .err = err};
+    struct ath__pickle_machine m = {
+        .path = path, .bytes = bytes, .size = size, .arena = arena, .result = result, .err = err};
     memset(result, 0, sizeof *result);
     ath_status status = run(&m);
     ath__free(m.stack);

@@ -44,8 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ath_status                status = ath__pickle_read("fuzz", data, size, &arena, &result, &err);
     if (status == ATH_OK) {
         if (!result.root || result.size > size) abort();
-        volatile size_t sum = walk(result.root, 0, &steps);
+        size_t sum = walk(result.root, 0, &steps);
         for (size_t i = 0; i < result.persistent_count; i++) sum += walk(result.persistent[i], 0, &steps);
+        volatile size_t kept = sum;
+        (void)kept;
     } else if (result.root || err.code != status || err.message[0] == '\0') {
         abort();
     }

@@ -263,9 +263,9 @@ static double gradient_square(const json_t *json) {
     double  sum = 0.0;
     size_t  index;
     json_t *row;
-    json_array_foreach(json_object_get(json, "parameters"), index, row)
-        if (!json_is_true(json_object_get(row, "frozen")))
-            sum += trajectory_number(json_object_get(row, "grad64"), "sumsq");
+    json_array_foreach(json_object_get(json, "parameters"), index,
+                       row) if (!json_is_true(json_object_get(row, "frozen"))) sum +=
+        trajectory_number(json_object_get(row, "grad64"), "sumsq");
     return sum;
 }
 
