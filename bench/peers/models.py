@@ -170,6 +170,169 @@ class ResNet18Cifar(nn.Module):
         return self.linear(self.pool(x).flatten(1))
 
 
+class InvertedResidual(nn.Module):
+    """Point-wise, depth-wise, point-wise; a shortcut where the stride is 1, projected where the channels change."""
+
+    def __init__(self, inputs, outputs, expansion, stride, activation):
+        super().__init__()
+        wide = expansion * inputs
+        self.stride, self.activation = stride, activation
+        self.conv1 = nn.Conv2d(inputs, wide, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(wide)
+        self.conv2 = nn.Conv2d(wide, wide, 3, stride, 1, groups=wide, bias=False)
+        self.bn2 = nn.BatchNorm2d(wide)
+        self.conv3 = nn.Conv2d(wide, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride == 1 and inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        y = self.activation(self.bn1(self.conv1(x)))
+        y = self.activation(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return y + self.shortcut(x) if self.stride == 1 else y
+
+
+class MobileNetV2Cifar(nn.Module):
+    """Sandler et al. 2018 for 3x32x32: strides of 1 in the stem and in the second stage."""
+
+    ROWS = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+    def __init__(self, activation="relu", classes=10):
+        super().__init__()
+        self.activation = getattr(nn.functional, activation)
+        self.conv1 = nn.Conv2d(3, 32, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        layers, inputs = [], 32
+        for expansion, outputs, count, stride in self.ROWS:
+            for i in range(count):
+                layers.append(InvertedResidual(inputs, outputs, expansion, stride if i == 0 else 1, self.activation))
+                inputs = outputs
+        self.layers = nn.Sequential(*layers)
+        self.conv2 = nn.Conv2d(inputs, 1280, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(1280)
+        self.linear = nn.Linear(1280, classes)
+
+    def forward(self, x):
+        x = self.layers(self.activation(self.bn1(self.conv1(x))))
+        return self.linear(self.activation(self.bn2(self.conv2(x))).mean((2, 3)))
+
+
+class WideBlock(nn.Module):
+    """Pre-activated: norm and activation in front of each convolution; a bare 1x1 shortcut where channels change."""
+
+    def __init__(self, inputs, outputs, stride, dropout):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.dropout = nn.Dropout(dropout)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.convShortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if inputs != outputs else None
+
+    def forward(self, x):
+        a = torch.relu(self.bn1(x))
+        y = self.conv2(self.dropout(torch.relu(self.bn2(self.conv1(a)))))
+        return y + (x if self.convShortcut is None else self.convShortcut(a))
+
+
+class WideResNet(nn.Module):
+    """Zagoruyko and Komodakis 2016 for 3x32x32."""
+
+    def __init__(self, depth=28, width=10, dropout=0.0, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        inputs = 16
+        for b in range(3):
+            outputs = 16 * width << b
+            layers = []
+            for i in range((depth - 4) // 6):
+                layers.append(WideBlock(inputs, outputs, 2 if b > 0 and i == 0 else 1, dropout))
+                inputs = outputs
+            block = nn.Module()
+            block.layer = nn.Sequential(*layers)
+            self.add_module(f"block{b + 1}", block)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.fc = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        for block in (self.block1, self.block2, self.block3):
+            x = block.layer(x)
+        return self.fc(torch.relu(self.bn1(x)).mean((2, 3)))
+
+
+class ResNet9(nn.Module):
+    """Page 2018 for 3x32x32: 64-128-256-512, residuals behind the first and the third pooling, logits / 8."""
+
+    UNITS = (
+        ("prep", 3, 64), ("layer1", 64, 128), ("layer1_residual_res1", 128, 128), ("layer1_residual_res2", 128, 128),
+        ("layer2", 128, 256), ("layer3", 256, 512), ("layer3_residual_res1", 512, 512),
+        ("layer3_residual_res2", 512, 512),
+    )  # fmt: skip
+
+    def __init__(self, classes=10):
+        super().__init__()
+        for name, inputs, outputs in self.UNITS:
+            self.add_module(f"{name}_conv", nn.Conv2d(inputs, outputs, 3, 1, 1, bias=False))
+            self.add_module(f"{name}_bn", nn.BatchNorm2d(outputs))
+        self.linear = nn.Linear(512, classes, bias=False)
+
+    def unit(self, x, name):
+        return torch.relu(getattr(self, f"{name}_bn")(getattr(self, f"{name}_conv")(x)))
+
+    def forward(self, x):
+        x = self.unit(x, "prep")
+        for name, residual in (("layer1", True), ("layer2", False), ("layer3", True)):
+            x = torch.max_pool2d(self.unit(x, name), 2)
+            if residual:
+                x = x + self.unit(self.unit(x, f"{name}_residual_res1"), f"{name}_residual_res2")
+        return self.linear(torch.max_pool2d(x, 4).flatten(1)) * 0.125
+
+
+class FastNorm(nn.BatchNorm2d):
+    """Batch norm whose scale stays 1."""
+
+    def __init__(self, channels, momentum):
+        super().__init__(channels, eps=1e-12, momentum=momentum)
+        self.weight.requires_grad = False
+
+
+class FastGroup(nn.Module):
+    """Two or three convolutions, pooled behind the first; three make a residual group."""
+
+    def __init__(self, inputs, outputs, convs, momentum):
+        super().__init__()
+        self.convs = convs
+        for i in range(1, convs + 1):
+            self.add_module(f"conv{i}", nn.Conv2d(inputs if i == 1 else outputs, outputs, 3, 1, 1, bias=False))
+            self.add_module(f"norm{i}", FastNorm(outputs, momentum))
+
+    def forward(self, x):
+        gelu = nn.functional.gelu
+        first = gelu(self.norm1(torch.max_pool2d(self.conv1(x), 2)))
+        x = self.norm2(self.conv2(first))
+        if self.convs == 3:
+            x = self.norm3(self.conv3(gelu(x))) + first
+        return gelu(x)
+
+
+class FastNet(nn.Module):
+    """The net of the fast CIFAR-10 recipes (airbench): frozen 2x2 whitening filters, three groups, logits / 9."""
+
+    def __init__(self, widths=(64, 256, 256), convs=2, momentum=0.4, classes=10):
+        super().__init__()
+        self.whiten = nn.Conv2d(3, 24, 2)
+        self.whiten.weight.requires_grad = False
+        groups = [FastGroup(i, o, convs, momentum) for i, o in zip((24, *widths), widths)]
+        self.layers = nn.Sequential(nn.GELU(), *groups, nn.MaxPool2d(3))
+        self.head = nn.Linear(widths[2], classes, bias=False)
+
+    def forward(self, x):
+        return self.head(self.layers(self.whiten(x)).flatten(1)) / 9
+
+
 class TinyBn(nn.Module):
     """A test net of 554 parameters that has every awkward piece: groups, stride, batch norm, a residual sum, pooling.
 
@@ -203,12 +366,21 @@ MODELS = {
     "alexnet": (AlexNet, (1, 224, 224), 46_764_746),
     "resnet18-mnist": (ResNet18Mnist, (1, 96, 96), 11_178_378),
     "resnet18-cifar": (ResNet18Cifar, (3, 32, 32), 11_173_962),
+    "mobilenetv2-cifar": (MobileNetV2Cifar, (3, 32, 32), 2_296_922),
+    "wrn-28-10": (WideResNet, (3, 32, 32), 36_479_194),
+    "wrn-16-4": (lambda **kw: WideResNet(16, 4, **kw), (3, 32, 32), 2_748_890),
+    "wrn-16-8": (lambda **kw: WideResNet(16, 8, **kw), (3, 32, 32), 10_961_370),
+    "wrn-40-2": (lambda **kw: WideResNet(40, 2, **kw), (3, 32, 32), 2_243_546),
+    "resnet9": (ResNet9, (3, 32, 32), 6_573_120),
+    "fastnet94": (FastNet, (3, 32, 32), 1_971_352),
+    "fastnet95": (lambda **kw: FastNet((128, 384, 384), **kw), (3, 32, 32), 4_604_440),
+    "fastnet96": (lambda **kw: FastNet((128, 384, 512), 3, 0.1, **kw), (3, 32, 32), 9_915_416),
     "tiny-bn": (TinyBn, (2, 8, 8), 554),
 }
 
 
 def parameter_count(net):
-    return sum(p.numel() for p in net.parameters())
+    return sum(p.numel() for p in net.parameters() if p.requires_grad)
 
 
 def build(name, **options):

@@ -1,8 +1,9 @@
-/* Model files.
+/* Model files, and the tensor files of other programs.
  *
  * A model file is one .safetensors: parameters and states by name, and metadata that says which model it is (name,
  * options, input, weight transform), how images become input, the class names, and the program's version. It can be
- * copied anywhere and used alone.
+ * copied anywhere and used alone. Weights are also read from other programs' files, which hold tensors by name and
+ * perhaps a few texts (docs/weights.md).
  */
 #ifndef ATHANOR_FORMAT_H
 #define ATHANOR_FORMAT_H
@@ -30,8 +31,19 @@ typedef struct ath_tensor_file {
     int               tensor_count;
     ath_metadata     *metadata;
     int               metadata_count;
-    void             *owner; /* private */
+    const char       *format; /* name of the format that it was read as */
+    void             *owner;  /* private */
 } ath_tensor_file;
+
+/* Format i that tensor files are read in, or false past the end. */
+typedef struct ath_tensor_format {
+    const char *name, *summary;
+} ath_tensor_format;
+ATH_API bool ath_tensor_format_at(int i, ath_tensor_format *format);
+
+/* Reads a file of any of these formats, told by its content. ATH_DATA for a file of no known format and for anything
+ * that its format does not allow: sizes are checked before use, and nothing that a file says is ever executed. */
+ATH_API ath_status ath_tensor_file_load(const char *path, ath_tensor_file *file, ath_error *err);
 
 /* Reads a .safetensors file (mapped, not copied). ATH_DATA for anything that the format does not allow: sizes are
  * checked before use, holes and overlaps refused. */

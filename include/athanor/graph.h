@@ -33,6 +33,7 @@ typedef enum ath_init_kind {
     ATH_INIT_BIAS,     /* by policy: uniform +-1/sqrt(fan_in) (torch, xavier) or zero (kaiming) */
     ATH_INIT_UNIFORM,  /* uniform +-value */
     ATH_INIT_NORMAL,   /* normal, deviation value */
+    ATH_INIT_DIRAC,    /* by policy, then filter i of the first dims[1] passes channel i on unchanged */
     ATH_INIT_FROM,     /* equal to the value `from` of the graph at the start (a weight norm's gain, say) */
 } ath_init_kind;
 
@@ -59,7 +60,9 @@ ATH_API ath_value ath_input(ath_graph *graph, const char *name, ath_dtype dtype,
 ATH_API ath_value ath_step_input(ath_graph *graph, const char *name, ath_dtype dtype, ath_shape shape); /* per step  */
 ATH_API ath_value ath_param(ath_graph *graph, const char *name, ath_shape shape, ath_init init); /* trained, f32 */
 ATH_API ath_value ath_state(ath_graph *graph, const char *name, ath_shape shape, ath_init init); /* kept, f32    */
-ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor);    /* copies       */
+/* The parameter is not trained, whatever the settings: it keeps its start, or what is loaded. */
+ATH_API void      ath_param_freeze(ath_graph *graph, ath_value param);
+ATH_API ath_value ath_constant(ath_graph *graph, const char *name, const ath_tensor *tensor); /* copies       */
 
 /* Names a value (for merges, dumps and outputs), and marks a value as an output to be kept. */
 ATH_API void ath_value_name(ath_graph *graph, ath_value value, const char *name);

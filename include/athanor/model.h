@@ -52,7 +52,7 @@ ATH_API const char *ath_model_reparam(const ath_model *model);
  */
 ATH_API ath_value ath_model_build(const ath_model *model, ath_graph *graph, ath_value x, bool train, ath_value rng);
 
-/* Trainable parameters, buffer elements and multiply-accumulates of one forward pass at batch 1 (convolutions and
+/* Trainable parameters, elements that are kept but not trained (running statistics, frozen parameters) and multiply-accumulates of one forward pass at batch 1 (convolutions and
  * matrix products). */
 typedef struct ath_model_counts {
     int64_t params, buffers, macs;

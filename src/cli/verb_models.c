@@ -14,7 +14,7 @@ static ath_status list(const struct invocation *invocation, ath_error *err) {
                                                  entry.summary, "input", entry.channels, entry.height, entry.width,
                                                  "classes", entry.classes));
         else
-            printf("%-16s %dx%dx%-5d %s\n", entry.name, entry.channels, entry.height, entry.width, entry.summary);
+            printf("%-18s %dx%dx%-5d %s\n", entry.name, entry.channels, entry.height, entry.width, entry.summary);
     }
     return all ? json_print(all, err) : ATH_OK;
 }

@@ -6,13 +6,10 @@
  * data without hole or overlap, keys must be unique. Writing sorts by width of type, then name, pads the header with
  * spaces to 8 bytes, and streams.
  */
-#include "athanor/format.h"
-
-#include "base/arena.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "format/tensor_format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +21,6 @@ enum { MAX_HEADER = 16 << 20, LENGTH_BYTES = 8 };
 #define SAFETENSORS_DTYPES(X)                                                                                          \
     X(ATH_F64, "F64")                                                                                                  \
     X(ATH_I64, "I64") X(ATH_F32, "F32") X(ATH_I32, "I32") X(ATH_F16, "F16") X(ATH_BF16, "BF16") X(ATH_U8, "U8")
-
-struct owner {
-    struct ath__mapping mapping;
-    struct ath__arena   arena;
-};
 
 static bool find_dtype(const char *text, ath_dtype *dtype) {
 #define SAFETENSORS_MATCH_(type, name)                                                                                 \
@@ -120,7 +112,7 @@ static ath_status check_tiling(const char *path, uint64_t (*ranges)[2], int coun
 }
 
 /* Unaligned data is copied, so that users may read it as its type. */
-static ath_status align(struct owner *owner, ath_tensor *tensor, ath_error *err) {
+static ath_status align(struct ath__tensor_owner *owner, ath_tensor *tensor, ath_error *err) {
     size_t width = ath_dtype_size(tensor->dtype);
     if ((uintptr_t)tensor->data % width == 0) return ATH_OK;
     size_t bytes = (size_t)ath_shape_count(&tensor->shape) * width;
@@ -131,7 +123,7 @@ static ath_status align(struct owner *owner, ath_tensor *tensor, ath_error *err)
     return ATH_OK;
 }
 
-static ath_status read_metadata(const char *path, json_t *json, struct owner *owner, ath_tensor_file *file,
+static ath_status read_metadata(const char *path, json_t *json, struct ath__tensor_owner *owner, ath_tensor_file *file,
                                 ath_error *err) {
     if (!json_is_object(json)) return ath__fail(err, ATH_DATA, path, "__metadata__ is no object of texts");
     file->metadata = ATH_ARENA_ARRAY(&owner->arena, ath_metadata, json_object_size(json) + 1);
@@ -148,16 +140,8 @@ static ath_status read_metadata(const char *path, json_t *json, struct owner *ow
     return ATH_OK;
 }
 
-/* Names reach terminals, in tables and messages. */
-static ath_status check_name(const char *path, const char *name, ath_error *err) {
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F)
-            return ath__fail(err, ATH_DATA, path, "the name of a tensor holds a control character");
-    return ATH_OK;
-}
-
 static ath_status read_entries(const char *path, json_t *root, const unsigned char *data, uint64_t size,
-                               struct owner *owner, ath_tensor_file *file, ath_error *err) {
+                               struct ath__tensor_owner *owner, ath_tensor_file *file, ath_error *err) {
     ath_status status = ATH_OK;
     size_t     count = json_object_size(root);
     uint64_t(*ranges)[2] = ath__alloc_array(count + 1, sizeof *ranges);
@@ -173,7 +157,7 @@ static ath_status read_entries(const char *path, json_t *root, const unsigned ch
             ATH_TRY_DONE(read_metadata(path, entry, owner, file, err));
             continue;
         }
-        ATH_TRY_DONE(check_name(path, name, err));
+        ATH_TRY_DONE(ath__tensor_text_check(path, name, err));
         ath_named_tensor *named = &file->tensors[file->tensor_count];
         named->name = ath__arena_strdup(&owner->arena, name);
         if (!named->name) {
@@ -198,7 +182,7 @@ static uint64_t read_length(const unsigned char *bytes) {
     return value;
 }
 
-static ath_status parse(const char *path, struct owner *owner, ath_tensor_file *file, ath_error *err) {
+static ath_status read_file(const char *path, struct ath__tensor_owner *owner, ath_tensor_file *file, ath_error *err) {
     const unsigned char *bytes = owner->mapping.data;
     size_t               size = owner->mapping.size;
     uint64_t             header = size >= LENGTH_BYTES ? read_length(bytes) : 0;
@@ -218,37 +202,20 @@ static ath_status parse(const char *path, struct owner *owner, ath_tensor_file *
     return status;
 }
 
+/* The length of a header of less than 4 GiB, then its first character. */
+static bool recognise(const unsigned char *bytes, size_t size) {
+    return size > LENGTH_BYTES && bytes[LENGTH_BYTES] == '{' && read_length(bytes) >> 32 == 0;
+}
+
+const struct ath__tensor_format ath__tensor_format_safetensors = {
+    .name = "safetensors",
+    .summary = "tensors by name behind a JSON header; what Athanor writes",
+    .recognise = recognise,
+    .read = read_file,
+};
+
 ath_status ath_safetensors_load(const char *path, ath_tensor_file *file, ath_error *err) {
-    memset(file, 0, sizeof *file);
-    struct owner *owner = ATH_NEW(struct owner);
-    if (!owner) return ath__fail_memory(err, path);
-    file->owner = owner;
-    ath_status status = ath__file_map(path, &owner->mapping, err);
-    if (status == ATH_OK) status = parse(path, owner, file, err);
-    if (status != ATH_OK) ath_tensor_file_free(file);
-    return status;
-}
-
-void ath_tensor_file_free(ath_tensor_file *file) {
-    struct owner *owner = file->owner;
-    if (owner) {
-        if (owner->mapping.data) ath__file_unmap(&owner->mapping);
-        ath__arena_free(&owner->arena);
-        ath__free(owner);
-    }
-    memset(file, 0, sizeof *file);
-}
-
-const char *ath_tensor_file_metadata(const ath_tensor_file *file, const char *key) {
-    for (int i = 0; i < file->metadata_count; i++)
-        if (strcmp(file->metadata[i].key, key) == 0) return file->metadata[i].value;
-    return NULL;
-}
-
-const ath_tensor *ath_tensor_file_find(const ath_tensor_file *file, const char *name) {
-    for (int i = 0; i < file->tensor_count; i++)
-        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i].tensor;
-    return NULL;
+    return ath__tensor_file_open(path, &ath__tensor_format_safetensors, file, err);
 }
 
 static int by_width_then_name(const void *a, const void *b) {

@@ -157,6 +157,10 @@ ath_value ath_param(ath_graph *graph, const char *name, ath_shape shape, ath_ini
     return value;
 }
 
+void ath_param_freeze(ath_graph *graph, ath_value param) {
+    if (param != ATH_NONE) graph->values[param].frozen = true;
+}
+
 ath_value ath_state(ath_graph *graph, const char *name, ath_shape shape, ath_init init) {
     ath_value value = leaf_new(graph, ATH_LEAF_STATE, name, ATH_F32, shape);
     if (value != ATH_NONE) graph->values[value].init = init;

@@ -47,7 +47,7 @@ struct ath__value {
     ath_value        stored_in; /* this value's result replaces the contents of that PARAM or STATE leaf; or ATH_NONE */
     bool             is_output;
     int              group;  /* FLAT: which group of parameters */
-    bool             frozen; /* PARAM that no gradient is asked for */
+    bool             frozen; /* PARAM that is never trained */
 };
 
 struct ath__node {

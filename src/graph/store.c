@@ -108,7 +108,7 @@ ath_status ath__store_create(const ath_graph *graph, ath__group_fn group, void *
         entry->leaf = ATH_LEAF_PARAM;
         entry->shape = value->desc.shape;
         entry->init = value->init;
-        entry->group = group ? group(context, value->name, &value->desc.shape) : 0;
+        entry->group = value->frozen ? ATH_STORE_FROZEN : group ? group(context, value->name, &value->desc.shape) : 0;
         if (entry->group >= made->groups) made->groups = entry->group + 1;
     }
     if (status == ATH_OK && made->groups > ATH_STORE_MAX_GROUPS)

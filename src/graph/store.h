@@ -33,7 +33,7 @@ struct ath__store {
     size_t             group_first[ATH_STORE_MAX_GROUPS], group_count[ATH_STORE_MAX_GROUPS];
 };
 
-/* Which group a parameter belongs to. NULL stands for "all in group 0". */
+/* Which group a parameter belongs to, unless the graph itself froze it. NULL stands for "all in group 0". */
 typedef int (*ath__group_fn)(void *context, const char *name, const ath_shape *shape);
 
 /* Collects the parameters and states of `graph`, all zero. The store is the caller's to destroy. */

@@ -8,6 +8,9 @@
  *                                                                  outputs would make s far too large
  *     torch     U(-b, b),  b = 1 / sqrt(fan_in)                    Kaiming's uniform form with a = sqrt(5)
  *
+ * A Dirac start (Zagoruyko and Komodakis, "DiracNets", 2017) makes the first filters the identity on their channels, so
+ * that a deep stack begins as a shallow one.
+ *
  * Biases are U(+-1 / sqrt(fan_in)) for xavier and torch (Xavier recipes reset the weights only) and 0 for kaiming.
  *
  * The values come in chunks, each its own Philox stream (seed, ATH_RNG_INIT, parameter, chunk), so that chunks are
@@ -92,6 +95,19 @@ static void weight_fill(enum ath__init_policy policy, const ath_shape *shape, st
     }
 }
 
+/* Filter i becomes 1 at the centre of channel i and 0 elsewhere, for the filters that have such a channel. */
+static void pass_channels_on(const ath_shape *shape, float *dst) {
+    int64_t channels = shape->rank > 1 ? shape->dims[1] : 1, plane = 1, centre = 0;
+    for (int i = 2; i < shape->rank; i++) {
+        centre = centre * shape->dims[i] + shape->dims[i] / 2;
+        plane *= shape->dims[i];
+    }
+    for (int64_t k = 0; k < shape->dims[0] && k < channels; k++) {
+        memset(dst + k * channels * plane, 0, (size_t)(channels * plane) * sizeof(float));
+        dst[(k * channels + k) * plane + centre] = 1.0f;
+    }
+}
+
 ath_status ath__init_fill(enum ath__init_policy policy, const ath_init *init, const ath_shape *shape, uint64_t seed,
                           uint32_t index, float *dst, ath_error *err) {
     struct fill fill = {FILL_CONSTANT, 0.0, seed, index, ath_shape_count(shape), dst};
@@ -99,6 +115,7 @@ ath_status ath__init_fill(enum ath__init_policy policy, const ath_init *init, co
     case ATH_INIT_ZEROS: break;
     case ATH_INIT_CONSTANT: fill.value = init->value; break;
     case ATH_INIT_WEIGHT: weight_fill(policy, shape, &fill); break;
+    case ATH_INIT_DIRAC: weight_fill(policy, shape, &fill); break;
     case ATH_INIT_BIAS:
         if (policy == ATH_INIT_POLICY_KAIMING) break;
         fill.kind = FILL_UNIFORM;
@@ -117,5 +134,6 @@ ath_status ath__init_fill(enum ath__init_policy policy, const ath_init *init, co
                          "this parameter starts as the value of a node; run the graph once to get it");
     }
     ath__parallel((fill.count + CHUNK - 1) / CHUNK, fill_chunk, &fill);
+    if (init->kind == ATH_INIT_DIRAC) pass_channels_on(shape, dst);
     return ATH_OK;
 }

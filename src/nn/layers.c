@@ -8,7 +8,12 @@
 #include "nn/weight_transform.h"
 
 struct ath__nn ath__nn_start(ath_graph *graph, bool train, ath_value rng) {
-    return (struct ath__nn){.graph = graph, .train = train, .rng = rng, .bn_eps = 1e-5, .bn_momentum = 0.1};
+    return (struct ath__nn){.graph = graph,
+                            .train = train,
+                            .rng = rng,
+                            .bn_eps = 1e-5,
+                            .bn_momentum = 0.1,
+                            .weight_init = {.kind = ATH_INIT_WEIGHT, .from = ATH_NONE}};
 }
 
 static int64_t or_default(int64_t value, int64_t fallback) {
@@ -24,7 +29,7 @@ int64_t ath__nn_channels(const struct ath__nn *nn, ath_value x) {
 /* The plain parameter or the transform's value; called inside the layer's scope. */
 static ath_value make_weight(struct ath__nn *nn, const ath_shape *shape, uint32_t layer_kind) {
     if (!nn->transform || !(nn->transform->applies & layer_kind))
-        return ath_param(nn->graph, "weight", *shape, (ath_init){.kind = ATH_INIT_WEIGHT});
+        return ath_param(nn->graph, "weight", *shape, nn->weight_init);
     ath_value weight = nn->transform->apply(nn, shape);
     ath_value_name(nn->graph, weight, "weight");
     return weight;
@@ -107,7 +112,7 @@ ath_value ath__nn_linear(struct ath__nn *nn, ath_value x, const char *name, int6
     return y;
 }
 
-ath_value ath__nn_batch_norm(struct ath__nn *nn, ath_value x, const char *name) {
+static ath_value batch_norm(struct ath__nn *nn, ath_value x, const char *name, bool fixed) {
     if (x == ATH_NONE) return ATH_NONE;
     ath_graph *g = nn->graph;
     int64_t    channels = ath__nn_channels(nn, x);
@@ -117,12 +122,21 @@ ath_value ath__nn_batch_norm(struct ath__nn *nn, ath_value x, const char *name) 
     ath_scope_push(g, name);
     ath_value gamma = ath_param(g, "weight", shape, ones);
     ath_value beta = ath_param(g, "bias", shape, zeros);
+    if (fixed) ath_param_freeze(g, gamma);
     ath_value mean = ath_state(g, "running_mean", shape, zeros);
     ath_value var = ath_state(g, "running_var", shape, ones);
     ath_value y = nn->train ? ath_batch_norm_train(g, x, gamma, beta, mean, var, nn->bn_eps, nn->bn_momentum)
                             : ath_batch_norm_eval(g, x, gamma, beta, mean, var, nn->bn_eps);
     ath_scope_pop(g);
     return y;
+}
+
+ath_value ath__nn_batch_norm(struct ath__nn *nn, ath_value x, const char *name) {
+    return batch_norm(nn, x, name, false);
+}
+
+ath_value ath__nn_batch_norm_fixed(struct ath__nn *nn, ath_value x, const char *name) {
+    return batch_norm(nn, x, name, true);
 }
 
 ath_value ath__nn_pool(struct ath__nn *nn, ath_value x, const char *name, const struct ath__pool *pool) {

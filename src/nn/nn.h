@@ -29,6 +29,7 @@ struct ath__nn {
     const struct ath__weight_transform *transform; /* what weights go through; NULL = they are plain parameters      */
     double                              bn_eps;
     double                              bn_momentum; /* share of the new batch in the running statistics             */
+    ath_init                            weight_init; /* how weights start; ATH_INIT_WEIGHT: by the run's policy      */
 };
 
 /* A context with PyTorch's batch-norm settings (eps 1e-5, momentum 0.1) and plain weights. */
@@ -61,6 +62,8 @@ ath_value ath__nn_conv2d(struct ath__nn *nn, ath_value x, const char *name, cons
 ath_value ath__nn_linear(struct ath__nn *nn, ath_value x, const char *name, int64_t out, bool bias);
 /* x (N,C,H,W) or (N,C): normalised over every dimension but C, then scaled and shifted. */
 ath_value ath__nn_batch_norm(struct ath__nn *nn, ath_value x, const char *name);
+/* The same with a scale that stays 1: `weight` is there for the sake of its name, and frozen. */
+ath_value ath__nn_batch_norm_fixed(struct ath__nn *nn, ath_value x, const char *name);
 /* x (N,C,H,W) -> (N,C,P,Q). ATH_USAGE when the window does not fit. */
 ath_value ath__nn_pool(struct ath__nn *nn, ath_value x, const char *name, const struct ath__pool *pool);
 /* x (N,C,H,W) -> (N,C), the mean over H and W. */

@@ -11,7 +11,7 @@
 
 static ath_value apply(struct ath__nn *nn, const ath_shape *shape) {
     ath_graph *g = nn->graph;
-    ath_value  v = ath_param(g, "weight_v", *shape, (ath_init){.kind = ATH_INIT_WEIGHT});
+    ath_value  v = ath_param(g, "weight_v", *shape, nn->weight_init);
     uint32_t   axes = (1u << shape->rank) - 2u; /* every dimension but the filters' */
     ath_value  sum = ath_reduce_op(g, ath_unary_op(g, v, ATH_UNARY_SQUARE), ATH_REDUCE_SUM, axes, true);
     ath_value  norm = ath_unary_op(g, ath_scale(g, sum, 1.0, 1e-30), ATH_UNARY_SQRT);

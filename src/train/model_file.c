@@ -9,11 +9,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "tensor/dtype.h"
 
 #include "athanor_config.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +86,7 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
     meta_json(meta, "class_names", names);
 }
 
-static bool is_model_tensor(const struct ath__entry *entry) {
+bool ath__is_model_tensor(const struct ath__entry *entry) {
     return strncmp(entry->name, "optimizer.", 10) != 0;
 }
 
@@ -105,7 +103,7 @@ ath_status ath__model_file_save(const char *path, const struct ath__network *net
     }
     for (int i = 0; i < network->store->count; i++) {
         const struct ath__entry *entry = &network->store->entries[i];
-        if (is_model_tensor(entry))
+        if (ath__is_model_tensor(entry))
             tensors[count++] = (ath_named_tensor){entry->name, {ATH_F32, entry->shape, entry->data}};
     }
     status = ath_safetensors_save(path, tensors, count, meta.items, meta.count, err);
@@ -164,12 +162,17 @@ static ath_status configure(const ath_tensor_file *file, const char *path, ath_m
     return reparam ? ath_model_set_reparam(model, reparam, err) : ATH_OK;
 }
 
+bool ath__is_described(const ath_tensor_file *file) {
+    const char *format = ath_tensor_file_metadata(file, "format");
+    return format && strncmp(format, "athanor ", 8) == 0 && ath_tensor_file_metadata(file, "model");
+}
+
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err) {
     memset(info, 0, sizeof *info);
     *model = NULL;
-    ATH_TRY(ath_safetensors_load(path, file, err));
-    const char *name = ath_tensor_file_metadata(file, "model");
+    ATH_TRY(ath_tensor_file_load(path, file, err));
+    const char *name = ath__is_described(file) ? ath_tensor_file_metadata(file, "model") : NULL;
     ath_status  status = name ? ath_model_create(name, model, err)
                               : ath__fail(err, ATH_DATA, path,
                                           "this file does not say which model it is: give model=NAME beside weights=");
@@ -185,59 +188,4 @@ ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_mod
         *model = NULL;
     }
     return status;
-}
-
-static void note_first(char *first, size_t capacity, int count, const char *name) {
-    if (count == 1) ath__str_copy(first, capacity, name);
-}
-
-ath_status ath__weights_load(const ath_tensor_file *file, const char *path, struct ath__network *network,
-                             struct ath__load_report *report, ath_error *err) {
-    memset(report, 0, sizeof *report);
-    for (int i = 0; i < network->store->count; i++) {
-        struct ath__entry *entry = &network->store->entries[i];
-        if (!is_model_tensor(entry)) continue;
-        const ath_tensor *tensor = ath_tensor_file_find(file, entry->name);
-        if (!tensor) {
-            note_first(report->first_missing, sizeof report->first_missing, ++report->missing, entry->name);
-            continue;
-        }
-        if (!ath_shape_equal(&tensor->shape, &entry->shape)) {
-            note_first(report->first_reshaped, sizeof report->first_reshaped, ++report->reshaped, entry->name);
-            continue;
-        }
-        size_t count = (size_t)ath_shape_count(&entry->shape);
-        ath__convert(entry->data, ATH_F32, tensor->data, tensor->dtype, count);
-        for (size_t k = 0; k < count; k++)
-            if (!isfinite(entry->data[k]))
-                return ath__fail(err, ATH_DATA, path, "'%s' holds a value that is no finite number at position %zu",
-                                 entry->name, k);
-        report->loaded++;
-    }
-    for (int t = 0; t < file->tensor_count; t++)
-        if (!ath__store_find(network->store, file->tensors[t].name))
-            note_first(report->first_unused, sizeof report->first_unused, ++report->unused, file->tensors[t].name);
-    ath__network_changed(network);
-    return ATH_OK;
-}
-
-ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *hooks, struct ath__network *network,
-                              ath_error *err) {
-    ath_tensor_file         file;
-    struct ath__load_report report;
-    ATH_TRY(ath_safetensors_load(path, &file, err));
-    ath_status status = ath__weights_load(&file, path, network, &report, err);
-    ath_tensor_file_free(&file);
-    if (status != ATH_OK) return status;
-    int wanted = report.loaded + report.missing + report.reshaped;
-    ath__remark(hooks, "WEIGHTS", false,
-                "%s: %d of %d tensors loaded, %d missing%s%s, %d of another shape%s%s, %d not used%s%s", path,
-                report.loaded, wanted, report.missing, report.missing ? " from " : "", report.first_missing,
-                report.reshaped, report.reshaped ? " from " : "", report.first_reshaped, report.unused,
-                report.unused ? " from " : "", report.first_unused);
-    if (!partial && report.loaded * 10 < wanted * 9)
-        return ath__fail(err, ATH_DATA, path,
-                         "only %d of %d tensors fit this model (first missing: %s); weights.partial=true accepts that",
-                         report.loaded, wanted, report.missing ? report.first_missing : report.first_reshaped);
-    return ATH_OK;
 }

@@ -24,18 +24,10 @@ ath_status ath__model_file_save(const char *path, const struct ath__network *net
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err);
 
-/* What loading weights did. */
-struct ath__load_report {
-    int  loaded, missing, reshaped, unused;
-    char first_missing[128], first_reshaped[128], first_unused[128];
-};
-/* Copies tensors by name into the network's parameters and states. A tensor of another shape is left as started and
- * counted as reshaped. Tensors holding NaN or infinity are an error (ATH_DATA). */
-ath_status ath__weights_load(const ath_tensor_file *file, const char *path, struct ath__network *network,
-                             struct ath__load_report *report, ath_error *err);
+/* Whether the file says which model it is of: one that Athanor wrote. */
+bool ath__is_described(const ath_tensor_file *file);
 
-/* The same for weights=: fails below 90% loaded unless `partial`, and tells what happened in a remark. */
-ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *hooks, struct ath__network *network,
-                              ath_error *err);
+/* Whether an entry of a network's store belongs to the model, not to the optimiser. */
+bool ath__is_model_tensor(const struct ath__entry *entry);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "train/settings.h"
+#include "train/weights.h"
 
 #include <string.h>
 
@@ -42,7 +43,7 @@ static ath_status find_weights(struct ath__source *source, ath_error *err) {
 /* A file without a description: the configuration says what it is. */
 static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
     ath_dataset *dataset = NULL;
-    ATH_TRY(ath_safetensors_load(source->path, &source->file, err));
+    ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
     ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
     ath_status status = ath__setup_preprocess(source->config, dataset, &source->info.preprocess, err);
     if (status == ATH_OK)
@@ -58,8 +59,8 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     ath__setup_threads(source->config);
     ATH_TRY(find_weights(source, err));
     bool described = false;
-    ATH_TRY(ath_safetensors_load(source->path, &source->file, err));
-    described = ath_tensor_file_metadata(&source->file, "model") != NULL;
+    ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
+    described = ath__is_described(&source->file);
     ath_tensor_file_free(&source->file);
     if (described || !*ath__config_text(source->config, "model"))
         ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
@@ -68,9 +69,13 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     ATH_TRY(ath__setup_network(source->config, source->model, false, hooks, &source->network, err));
     struct ath__load_report report;
     ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));
-    if (report.missing + report.reshaped > 0 && !ath__config_flag(source->config, "weights.partial"))
-        return ath__fail(err, ATH_DATA, source->path,
-                         "%d tensors of the model are missing and %d have another shape (first: %s)", report.missing,
-                         report.reshaped, report.missing ? report.first_missing : report.first_reshaped);
-    return ATH_OK;
+    int unfit = report.missing.count + report.reshaped.count + report.head.count;
+    if (unfit > 0 || *ath__config_text(config, "weights"))
+        ath__weights_tell(source->path, &source->file, &report, hooks);
+    if (unfit == 0 || ath__config_flag(source->config, "weights.partial")) return ATH_OK;
+    return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing or have another shape: %s",
+                     unfit,
+                     report.missing.count    ? report.missing.text
+                     : report.reshaped.count ? report.reshaped.text
+                                             : report.head.text);
 }

@@ -11,12 +11,14 @@
 #include "nn/init.h"
 #include "optim/schedule.h"
 #include "train/checkpoint.h"
+#include "train/data_start.h"
 #include "train/diagnose.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
 #include "train/setup.h"
+#include "train/weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -162,6 +164,7 @@ static ath_status start_or_resume(struct trainer *t, ath_error *err) {
         ATH_TRY(ath__run_folder_settings(&t->folder, t->config, err));
         return checkpoint(t, err);
     }
+    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
     ATH_TRY(ath__run_folder_begin(&t->folder, t->config, &t->info, err));

@@ -189,12 +189,21 @@ ath_value ath_model_build(const ath_model *model, ath_graph *graph, ath_value x,
         model->name, out.rank, (long long)(out.rank > 1 ? out.dims[1] : 0), model->classes);
 }
 
+int64_t ath__model_start_images(const ath_model *model) {
+    return model->family && model->family->start ? model->family->start_images : 0;
+}
+
+ath_status ath__model_start(const ath_model *model, const struct ath__zoo_images *images, struct ath__store *store,
+                            ath_error *err) {
+    return model->family->start(model->options, images, store, err);
+}
+
 static void count_graph(const ath_graph *graph, ath_model_counts *counts) {
     for (int i = 0; i < graph->value_count; i++) {
         const struct ath__value *value = &graph->values[i];
         int64_t                  size = ath_shape_count(&value->desc.shape);
-        if (value->leaf == ATH_LEAF_PARAM) counts->params += size;
-        if (value->leaf == ATH_LEAF_STATE) counts->buffers += size;
+        if (value->leaf == ATH_LEAF_PARAM && !value->frozen) counts->params += size;
+        if (value->leaf == ATH_LEAF_STATE || value->frozen) counts->buffers += size;
     }
     for (int i = 0; i < graph->node_count; i++) {
         const struct ath__node *node = &graph->nodes[i];

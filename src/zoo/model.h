@@ -18,4 +18,10 @@ struct ath_model {
     char                                text[512]; /* what ath_model_get and ath_model_option_at handed out last */
 };
 
+/* How many training images the model's start is computed from; 0 = it needs none. */
+int64_t ath__model_start_images(const ath_model *model);
+/* Sets those parameters in a store of the model's. */
+ath_status ath__model_start(const ath_model *model, const struct ath__zoo_images *images, struct ath__store *store,
+                            ath_error *err);
+
 #endif

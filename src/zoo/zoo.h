@@ -7,12 +7,20 @@
 #define ATH_ZOO_ZOO_H
 
 #include "base/option.h"
+#include "graph/store.h"
 #include "nn/nn.h"
 
 struct ath__zoo_variant {
     const char *name, *summary;
     const char *preset; /* options that differ from the table's defaults: "kernel=3 width=0.5"; NULL = none */
     int         channels, height, width, classes;
+};
+
+/* Training images as the net sees them, without augmentation: (count, channels, height, width). */
+struct ath__zoo_images {
+    const float *data;
+    int64_t      count;
+    int          channels, height, width;
 };
 
 struct ath__zoo_family {
@@ -22,6 +30,11 @@ struct ath__zoo_family {
     size_t                         options_size;
     /* x (N,C,H,W) -> logits (N,classes). `options` is a struct filled from the table. */
     ath_value (*build)(struct ath__nn *nn, ath_value x, const void *options, int classes);
+    /* Starting values that come from data; NULL = none. Called once when training starts, behind the start by policy,
+     * with the first `start_images` training images (or as many as there are). */
+    ath_status (*start)(const void *options, const struct ath__zoo_images *images, struct ath__store *store,
+                        ath_error *err);
+    int64_t start_images;
 };
 
 /* Declares ath__zoo_lenet ... from the list. */

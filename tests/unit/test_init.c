@@ -140,11 +140,31 @@ static void names_and_refusals(void **state) {
                      ATH_UNSUPPORTED);
 }
 
+/* The first filters pass their channel on, the others start by policy; what comes behind does not shift. */
+static void dirac(void **state) {
+    (void)state;
+    ath_init  start = {.kind = ATH_INIT_DIRAC}, plain = {.kind = ATH_INIT_WEIGHT};
+    ath_shape wide = ath_shape_of(5, 3, 3, 3), narrow = ath_shape_of(2, 4, 2, 1), matrix = ath_shape_of(3, 2);
+    float    *data = filled(ATH_INIT_POLICY_TORCH, start, wide, SEED, 4);
+    float    *other = filled(ATH_INIT_POLICY_TORCH, plain, wide, SEED, 4);
+    for (int k = 0; k < 3; k++)
+        for (int i = 0; i < 27; i++) assert_true(data[k * 27 + i] == (i == k * 9 + 4 ? 1.0f : 0.0f));
+    assert_memory_equal(data + 3 * 27, other + 3 * 27, 2 * 27 * sizeof(float));
+    ath__free(data);
+    ath__free(other);
+    data = filled(ATH_INIT_POLICY_KAIMING, start, narrow, SEED, 0);
+    for (int i = 0; i < 16; i++) assert_true(data[i] == (i == 1 || i == 8 + 3 ? 1.0f : 0.0f));
+    ath__free(data);
+    data = filled(ATH_INIT_POLICY_KAIMING, start, matrix, SEED, 0);
+    assert_true(data[0] == 1.0f && data[1] == 0.0f && data[2] == 0.0f && data[3] == 1.0f && data[4] != 0.0f);
+    ath__free(data);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uniform_policies),   cmocka_unit_test(kaiming),
         cmocka_unit_test(constants),          cmocka_unit_test(only_the_key_decides),
-        cmocka_unit_test(names_and_refusals),
+        cmocka_unit_test(names_and_refusals), cmocka_unit_test(dirac),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-/* Parameters, buffers (running means and variances) and multiply-accumulates at batch 1, counted from the same layers
+/* Parameters, buffers (running means and variances, frozen parameters) and multiply-accumulates at batch 1, counted from the same layers
  * written in PyTorch; the published figures agree where there are any. */
 static const struct {
     const char *model, *options;
@@ -35,6 +35,21 @@ static const struct {
     {"resnet18", NULL, 11689512, 9600, 1814073344},
     {"resnet34", NULL, 21797672, 17024, 3663761408},
     {"resnet50", NULL, 25557032, 53120, 4089184256},
+    {"resnet9", NULL, 6573120, 4480, 379261952},
+    {"wrn", NULL, 36479194, 17952, 5243328768},
+    {"wrn-28-10", NULL, 36479194, 17952, 5243328768},
+    {"wrn-16-4", NULL, 2748890, 3616, 392612352},
+    {"wrn-16-8", NULL, 10961370, 7200, 1548145664},
+    {"wrn-40-2", NULL, 2243546, 5408, 327599360},
+    {"vgg11-bn", NULL, 132868840, 5504, 7609090048},
+    {"vgg16-bn", NULL, 138365992, 8448, 15470264320},
+    {"vgg11-bn-cifar", NULL, 9231114, 5504, 152769536},
+    {"vgg16-bn-cifar", NULL, 14728266, 8448, 313201664},
+    {"mobilenetv2-cifar", NULL, 2296922, 35088, 91154944},
+    {"fastnet94", NULL, 1971352, 3744, 118147360},
+    {"fastnet94", "head=muon", 1971352, 3744, 118147360},
+    {"fastnet95", NULL, 4604440, 5664, 301560864},
+    {"fastnet96", NULL, 9915416, 9504, 451967264},
 };
 
 static ath_model *model_of(const char *name, const char *option) {
@@ -169,6 +184,74 @@ static void resnet_cifar_names(void **state) {
     ath_model_destroy(model);
 }
 
+/* The names of what has values, in the order of their making. */
+static void expect_values(const char *name, const char *const *present, const char *const *absent) {
+    ath_value  logits;
+    ath_model *model = model_of(name, NULL);
+    ath_graph *graph = graph_of(model, true, &logits);
+    ath_error  err = {0};
+    if (ath_graph_status(graph, &err) != ATH_OK) fail_msg("%s: %s", name, err.message);
+    for (int i = 0; present[i]; i++)
+        if (ath__graph_find(graph, present[i]) == ATH_NONE) fail_msg("%s has no %s", name, present[i]);
+    for (int i = 0; absent[i]; i++)
+        if (ath__graph_find(graph, absent[i]) != ATH_NONE) fail_msg("%s has %s", name, absent[i]);
+    ath_graph_destroy(graph);
+    ath_model_destroy(model);
+}
+#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* First, last and peculiar names of the nets as PyTorch's definitions give them. */
+static void names_of_the_others(void **state) {
+    (void)state;
+    expect_values("vgg16-bn",
+                  NAMES("features.0.weight", "features.0.bias", "features.1.running_var", "features.3.weight",
+                        "features.7.weight", "features.14.weight", "features.24.weight", "features.34.weight",
+                        "features.40.weight", "features.41.running_mean", "classifier.0.weight", "classifier.3.bias",
+                        "classifier.6.weight"),
+                  NAMES("features.6.weight", "features.43.weight", "classifier.1.weight"));
+    expect_values(
+        "vgg11-bn",
+        NAMES("features.4.weight", "features.8.weight", "features.11.weight", "features.25.weight", "features.26.bias"),
+        NAMES("features.28.weight"));
+    expect_values("vgg16-bn-cifar", NAMES("features.41.weight", "classifier.bias"), NAMES("classifier.0.weight"));
+    expect_values("mobilenetv2-cifar",
+                  NAMES("conv1.weight", "layers.0.conv1.weight", "layers.0.shortcut.0.weight",
+                        "layers.0.shortcut.1.running_var", "layers.16.bn3.bias", "conv2.weight", "bn2.weight",
+                        "linear.bias"),
+                  NAMES("layers.2.shortcut.0.weight", "layers.3.shortcut.0.weight", "layers.17.conv1.weight"));
+    expect_values("wrn-16-4",
+                  NAMES("conv1.weight", "block1.layer.0.bn1.weight", "block1.layer.0.convShortcut.weight",
+                        "block3.layer.1.conv2.weight", "bn1.running_mean", "fc.bias"),
+                  NAMES("bn2.weight", "block1.layer.1.convShortcut.weight", "block1.layer.2.conv1.weight"));
+    expect_values("resnet9",
+                  NAMES("prep_conv.weight", "prep_bn.bias", "layer1_residual_res2_bn.running_var", "layer3_conv.weight",
+                        "linear.weight"),
+                  NAMES("linear.bias", "layer2_residual_res1_conv.weight", "prep_conv.bias"));
+    expect_values(
+        "fastnet96",
+        NAMES("whiten.weight", "whiten.bias", "layers.1.conv1.weight", "layers.3.norm3.running_mean", "head.weight"),
+        NAMES("head.bias", "layers.0.conv1.weight", "layers.1.conv1.bias"));
+}
+
+/* Whitening filters and the norms' scales are never trained; everything else is. */
+static void frozen_parameters(void **state) {
+    (void)state;
+    ath_value  logits;
+    ath_model *model = model_of("fastnet94", NULL);
+    ath_graph *graph = graph_of(model, true, &logits);
+    int        frozen = 0;
+    for (int i = 0; i < graph->value_count; i++) {
+        const struct ath__value *value = &graph->values[i];
+        if (value->leaf != ATH_LEAF_PARAM) continue;
+        bool is_scale = strstr(value->name, ".norm") && strstr(value->name, ".weight");
+        assert_int_equal(value->frozen, is_scale || strcmp(value->name, "whiten.weight") == 0);
+        frozen += value->frozen;
+    }
+    assert_int_equal(frozen, 7);
+    ath_graph_destroy(graph);
+    ath_model_destroy(model);
+}
+
 /* The article's net has a biased projection and nothing behind it. */
 static void resnet_mnist_projection(void **state) {
     (void)state;
@@ -247,6 +330,10 @@ static void bad_options(void **state) {
     expect_refused("lenet5", "pooling", "mean", "avg");
     expect_refused("alexnet", "dropout", "1", "dropout");
     expect_refused("resnet18-cifar", "depth", "19", "18");
+    expect_refused("wrn", "depth", "29", "28");
+    expect_refused("vgg16-bn", "head", "small", "linear");
+    expect_refused("fastnet94", "width", "64", "64-256-256");
+    expect_refused("fastnet94", "convs", "4", "convs");
     ath_model *model = NULL;
     ath_error  err = {0};
     assert_int_equal(ath_model_create("lenet6", &model, &err), ATH_USAGE);
@@ -308,6 +395,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_are_right),      cmocka_unit_test(every_variant_is_counted),
         cmocka_unit_test(stem_for_small_images), cmocka_unit_test(lenet_names),
+        cmocka_unit_test(names_of_the_others),   cmocka_unit_test(frozen_parameters),
         cmocka_unit_test(resnet_cifar_names),    cmocka_unit_test(resnet_mnist_projection),
         cmocka_unit_test(weight_norm_names),     cmocka_unit_test(bad_options),
         cmocka_unit_test(options_read_back),     cmocka_unit_test(too_small_an_image),

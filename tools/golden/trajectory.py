@@ -26,7 +26,7 @@ byte order of their names (trainable ones alone, running statistics not counted)
 
 A step: forward in training mode, mean cross-entropy, backward, then per parameter
     g = gradient + weight_decay * p;  v = momentum * v + g (v = g in the first step);  p = p - lr * v
-for every parameter alike. losses[s] is the loss of step s before its update.
+for every parameter alike, but for frozen ones, which stay as they started. losses[s] is the loss of step s before its update.
 """
 
 import math
@@ -47,6 +47,8 @@ CASES = (
     ("resnet18-cifar", {}, 4, 13, 0.001, 5e-4),
     ("resnet18-mnist", {}, 4, 20, 0.0005, 5e-4),
     ("alexnet", {"dropout": 0.0}, 2, 15, 0.00003, 0.0),
+    ("mobilenetv2-cifar", {"activation": "silu"}, 4, 16, 0.001, 5e-4),
+    ("fastnet94", {}, 4, 17, 0.01, 5e-4),
 )
 MOMENTUM = 0.9
 WEIGHT_GAIN = 6.0
@@ -102,7 +104,8 @@ def run(case, start, dtype, memory_format, threads):
         for name, values in start.items():
             parameters[name].copy_(torch.from_numpy(values))
     net = net.to(memory_format=memory_format)
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr, momentum=MOMENTUM, weight_decay=weight_decay)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=lr, momentum=MOMENTUM, weight_decay=weight_decay)
     batches = []
     for b in range(BATCHES):
         images, labels = batch_of(model, batch, seed, b)
@@ -119,7 +122,7 @@ def run(case, start, dtype, memory_format, threads):
         loss = F.cross_entropy(net(images), labels)
         loss.backward()
         if step == 0:
-            gradients = {name: summary(parameters[name].grad, at[name], dtype) for name in start}
+            gradients = {n: summary(parameters[n].grad, at[n], dtype) for n in start if parameters[n].requires_grad}
         optimizer.step()
         losses.append(store.number32(loss.item()) if dtype == torch.float32 else loss.item())
     finals = {name: summary(parameters[name], at[name][:4], dtype) for name in start}
@@ -138,22 +141,15 @@ def make(case, folder):
     largest = max(g["maxabs"] for g in grads64.values())
     rows = []
     for i, (name, values) in enumerate(start.items()):
-        rows.append(
-            {
-                "name": name,
-                "index": i,
-                "shape": list(values.shape),
-                "start": store.list32(values.ravel()[:4]),
-                # A bias in front of a batch norm has a gradient of exactly zero; what is computed is rounding alone.
-                "zero_gradient": grads64[name]["maxabs"] < 1e-12 * largest,
-                "at": at[name],
-                "grad64": grads64[name],
-                "grad32": grads32[name],
-                "grad32_other": other_grads32[name],
-                "final64": finals64[name],
-                "final32": finals32[name],
-            }
-        )
+        row = {"name": name, "index": i, "shape": list(values.shape), "start": store.list32(values.ravel()[:4])}
+        if name in grads64:
+            # A bias in front of a batch norm has a gradient of exactly zero; what is computed is rounding alone.
+            row["zero_gradient"] = grads64[name]["maxabs"] < 1e-12 * largest
+            row["at"] = at[name]
+            row |= {"grad64": grads64[name], "grad32": grads32[name], "grad32_other": other_grads32[name]}
+        else:
+            row |= {"frozen": True, "at": at[name]}
+        rows.append(row | {"final64": finals64[name], "final32": finals32[name]})
     content = {
         "format": "athanor-golden-trajectory",
         "generator": f"tools/make_golden.py, torch {torch.__version__}, numpy {np.__version__}",

@@ -1,0 +1,54 @@
+"""Files as torch.save writes them, with tensors whose values the reader can work out for itself.
+
+    element i of a floating-point tensor  (i - 3) / 4        of an integer tensor  7 i - 11, of a bool  i % 2
+
+where i numbers the elements row-major. torch-zip.pt is the zip form with pickle protocol 2, torch-zip-4.pt with protocol
+4, torch-legacy.pt the form before 1.6. Each nests an OrderedDict under "state_dict", with the prefix of DataParallel.
+"""
+
+import os
+from collections import OrderedDict
+
+import torch
+
+FLOATS = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "f64": torch.float64}
+INTEGERS = {"i64": torch.int64, "i32": torch.int32, "i16": torch.int16, "i8": torch.int8}
+
+
+def real(*shape):
+    return ((torch.arange(torch.Size(shape).numel()) - 3) / 4).reshape(shape)
+
+
+def whole(*shape):
+    return (7 * torch.arange(torch.Size(shape).numel()) - 11).reshape(shape)
+
+
+def state():
+    tensors = OrderedDict()
+    for name, dtype in FLOATS.items():
+        tensors[name] = real(2, 3).to(dtype)
+    for name, dtype in INTEGERS.items():
+        tensors[name] = whole(5).to(dtype)
+    tensors["u8"] = (whole(5) + 11).to(torch.uint8)
+    tensors["bool"] = torch.arange(5) % 2 == 1
+    tensors["channels_last"] = real(2, 3, 2, 2).to(memory_format=torch.channels_last)
+    tensors["transposed"] = real(6).reshape(3, 2).t().contiguous().t()
+    shared = real(12)
+    tensors["shared.whole"] = shared
+    tensors["shared.part"] = shared[4:10].reshape(2, 3)
+    tensors["bn.num_batches_tracked"] = torch.tensor(7)
+    tensors["empty"] = torch.zeros(0, 4)
+    tensors["parameter"] = torch.nn.Parameter(real(4))
+    return OrderedDict((f"module.{name}", value) for name, value in tensors.items())
+
+
+def make_all(folder):
+    content = {"epoch": 3, "best_prec1": 91.5, "arch": "tiny", "done": True, "state_dict": state(), "optimizer": [1, None]}
+    for name, options in (
+        ("torch-zip.pt", {}),
+        ("torch-zip-4.pt", {"pickle_protocol": 4}),
+        ("torch-legacy.pt", {"_use_new_zipfile_serialization": False}),
+    ):
+        path = os.path.join(folder, name)
+        torch.save(content, path, **options)
+        print(f"{name}: {os.path.getsize(path)} bytes")
