@@ -72,6 +72,18 @@ typedef struct ath_dataset_stats {
 ATH_API ath_status ath_dataset_measure(const ath_dataset *dataset, ath_dataset_stats *stats, ath_error *err);
 ATH_API void       ath_dataset_stats_free(ath_dataset_stats *stats);
 
+/* The random transforms of augment=[...], for help: transform i and its argument k, or false past the end. Arguments
+ * without a name are taken in this order. */
+typedef struct ath_transform_entry {
+    const char *name, *summary;
+} ath_transform_entry;
+typedef struct ath_transform_argument {
+    const char *name, *summary, *fallback;
+    char        allowed[128];
+} ath_transform_argument;
+ATH_API bool ath_transform_catalogue(int i, ath_transform_entry *entry);
+ATH_API bool ath_transform_argument_at(int i, int k, ath_transform_argument *argument);
+
 #ifdef __cplusplus
 }
 #endif
