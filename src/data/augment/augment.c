@@ -90,26 +90,25 @@ static ath_status copy_trimmed(const char *begin, const char *end, char text[MOS
     return ATH_OK;
 }
 
-/* One argument, the `number`-th of those without a key. */
-static ath_status set_argument(struct item *item, char *argument, int *number, ath_error *err) {
+/* One argument in [begin, end), "value" or "key=value". *number counts those without a key. */
+static ath_status set_argument(struct item *item, const char *begin, const char *end, int *number, ath_error *err) {
     const struct ath__option *options = item->transform->options;
-    const char               *key = argument, *value;
-    char                      prefix[64];
-    char                     *equals = strchr(argument, '=');
+    const char               *name = item->transform->name, *equals = memchr(begin, '=', (size_t)(end - begin));
+    char                      key[MOST_TEXT], value[MOST_TEXT], prefix[64];
+    ATH_TRY(copy_trimmed(equals ? equals + 1 : begin, end, value, err));
+    if (*value == '\0') return ath__fail(err, ATH_USAGE, "augment", "an argument of %s is empty", name);
     if (equals) {
-        *equals = '\0';
-        value = equals + 1;
+        ATH_TRY(copy_trimmed(begin, equals, key, err));
     } else {
         int count = 0;
         while (options[count].name) count++;
         if (*number >= count)
-            return ath__fail(err, ATH_USAGE, "augment", "'%s' is one argument too many: %s takes %d", argument,
-                             item->transform->name, count);
-        key = options[*number].name;
-        value = argument;
+            return ath__fail(err, ATH_USAGE, "augment", "'%s' is one argument too many: %s takes %d", value, name,
+                             count);
+        ath__str_copy(key, sizeof key, options[*number].name);
         ++*number;
     }
-    snprintf(prefix, sizeof prefix, "%s.", item->transform->name);
+    snprintf(prefix, sizeof prefix, "%s.", name);
     ath_status status = ath__option_set(options, item->options, prefix, key, value, err);
     if (status != ATH_OK && err) ath__str_copy(err->where, sizeof err->where, "augment");
     return status;
@@ -117,15 +116,11 @@ static ath_status set_argument(struct item *item, char *argument, int *number, a
 
 /* The arguments in [begin, end), separated by commas. */
 static ath_status set_arguments(struct item *item, const char *begin, const char *end, ath_error *err) {
-    char text[MOST_TEXT];
-    int  number = 0;
+    int number = 0;
     while (begin <= end) {
         const char *stop = memchr(begin, ',', (size_t)(end - begin));
         if (!stop) stop = end;
-        ATH_TRY(copy_trimmed(begin, stop, text, err));
-        if (*text == '\0')
-            return ath__fail(err, ATH_USAGE, "augment", "an argument of %s is empty", item->transform->name);
-        ATH_TRY(set_argument(item, text, &number, err));
+        ATH_TRY(set_argument(item, begin, stop, &number, err));
         begin = stop + 1;
     }
     return ATH_OK;
