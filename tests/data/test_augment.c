@@ -74,6 +74,8 @@ static void faults_are_named(void **state) {
         {"[crop(four)]", "crop.pad must be a whole number"},
         {"[crop(4,zero,5)]", "one argument too many"},
         {"[crop(4,,5)]", "an argument of crop is empty"},
+        {"[crop(4,pad=5)]", "crop.pad is given twice"},
+        {"[crop(mode=zero,mode=zero)]", "crop.mode is given twice"},
         {"[crop(4),]", "no name"},
         {"[,crop(4)]", "no name"},
         {"[(4)]", "no name"},

@@ -90,8 +90,26 @@ static ath_status copy_trimmed(const char *begin, const char *end, char text[MOS
     return ATH_OK;
 }
 
-/* One argument in [begin, end), "value" or "key=value". *number counts those without a key. */
-static ath_status set_argument(struct item *item, const char *begin, const char *end, int *number, ath_error *err) {
+/* Which arguments of an item were given so far. */
+struct given {
+    int      without_key;
+    uint64_t options; /* a bit for each row of the table */
+};
+
+/* Notes that an argument was given; twice is a mistake. An unknown one is left to ath__option_set. */
+static ath_status note_given(const struct ath__transform *transform, const char *key, struct given *given,
+                             ath_error *err) {
+    const struct ath__option *option = ath__option_find(transform->options, key);
+    if (!option) return ATH_OK;
+    uint64_t bit = (uint64_t)1 << (option - transform->options);
+    if (given->options & bit) return ath__fail(err, ATH_USAGE, "augment", "%s.%s is given twice", transform->name, key);
+    given->options |= bit;
+    return ATH_OK;
+}
+
+/* One argument in [begin, end), "value" or "key=value". */
+static ath_status set_argument(struct item *item, const char *begin, const char *end, struct given *given,
+                               ath_error *err) {
     const struct ath__option *options = item->transform->options;
     const char               *name = item->transform->name, *equals = memchr(begin, '=', (size_t)(end - begin));
     char                      key[MOST_TEXT], value[MOST_TEXT], prefix[64];
@@ -102,12 +120,12 @@ static ath_status set_argument(struct item *item, const char *begin, const char 
     } else {
         int count = 0;
         while (options[count].name) count++;
-        if (*number >= count)
+        if (given->without_key >= count)
             return ath__fail(err, ATH_USAGE, "augment", "'%s' is one argument too many: %s takes %d", value, name,
                              count);
-        ath__str_copy(key, sizeof key, options[*number].name);
-        ++*number;
+        ath__str_copy(key, sizeof key, options[given->without_key++].name);
     }
+    ATH_TRY(note_given(item->transform, key, given, err));
     snprintf(prefix, sizeof prefix, "%s.", name);
     ath_status status = ath__option_set(options, item->options, prefix, key, value, err);
     if (status != ATH_OK && err) ath__str_copy(err->where, sizeof err->where, "augment");
@@ -116,11 +134,11 @@ static ath_status set_argument(struct item *item, const char *begin, const char 
 
 /* The arguments in [begin, end), separated by commas. */
 static ath_status set_arguments(struct item *item, const char *begin, const char *end, ath_error *err) {
-    int number = 0;
+    struct given given = {0, 0};
     while (begin <= end) {
         const char *stop = memchr(begin, ',', (size_t)(end - begin));
         if (!stop) stop = end;
-        ATH_TRY(set_argument(item, begin, stop, &number, err));
+        ATH_TRY(set_argument(item, begin, stop, &given, err));
         begin = stop + 1;
     }
     return ATH_OK;
