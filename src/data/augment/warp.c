@@ -30,36 +30,52 @@ static void invert_map(const struct ath__sample *sample, const struct ath__warp 
     m[5] = middle_y + warp->centre_y - m[3] * from_x - m[4] * from_y;
 }
 
-static double pixel_at(const unsigned char *plane, int height, int width, int y, int x, int fill) {
-    bool inside = y >= 0 && y < height && x >= 0 && x < width;
-    return inside ? plane[(size_t)y * (size_t)width + (size_t)x] : fill;
-}
-
 struct target {
     const unsigned char *src;
     unsigned char       *dst;
     int                  channels, height, width, fill;
 };
 
+/* To the nearest whole number, of two the even one: what does not fit behind the point of such a sum is rounded away.
+ * For numbers below 2^51. */
+static double to_nearest(double x) {
+    return (x + 0x1.8p52) - 0x1.8p52;
+}
+
+static double pixel_at(const struct target *t, size_t channel, int y, int x) {
+    bool inside = y >= 0 && y < t->height && x >= 0 && x < t->width;
+    if (!inside) return t->fill;
+    return t->src[(channel * (size_t)t->height + (size_t)y) * (size_t)t->width + (size_t)x];
+}
+
 static void fetch_nearest(const struct target *t, size_t at, double x, double y) {
     size_t plane = (size_t)t->height * (size_t)t->width;
-    int    column = (int)nearbyint(x), row = (int)nearbyint(y);
-    for (int c = 0; c < t->channels; c++)
-        t->dst[(size_t)c * plane + at] =
-            (unsigned char)pixel_at(t->src + (size_t)c * plane, t->height, t->width, row, column, t->fill);
+    int    column = (int)to_nearest(x), row = (int)to_nearest(y);
+    for (size_t c = 0; c < (size_t)t->channels; c++)
+        t->dst[c * plane + at] = (unsigned char)pixel_at(t, c, row, column);
+}
+
+static unsigned char between(const double corners[4], double right, double low) {
+    double upper = (1.0 - right) * corners[0] + right * corners[1];
+    double lower = (1.0 - right) * corners[2] + right * corners[3];
+    return (unsigned char)to_nearest((1.0 - low) * upper + low * lower);
 }
 
 static void fetch_bilinear(const struct target *t, size_t at, double x, double y) {
-    size_t plane = (size_t)t->height * (size_t)t->width;
-    double left = floor(x), top = floor(y), right_share = x - left, low_share = y - top;
-    int    column = (int)left, row = (int)top;
-    for (int c = 0; c < t->channels; c++) {
-        const unsigned char *src = t->src + (size_t)c * plane;
-        double               upper = (1.0 - right_share) * pixel_at(src, t->height, t->width, row, column, t->fill) +
-                       right_share * pixel_at(src, t->height, t->width, row, column + 1, t->fill);
-        double lower = (1.0 - right_share) * pixel_at(src, t->height, t->width, row + 1, column, t->fill) +
-                       right_share * pixel_at(src, t->height, t->width, row + 1, column + 1, t->fill);
-        t->dst[(size_t)c * plane + at] = (unsigned char)nearbyint((1.0 - low_share) * upper + low_share * lower);
+    size_t plane = (size_t)t->height * (size_t)t->width, width = (size_t)t->width;
+    int    column = (int)(x + 4.0) - 4, row = (int)(y + 4.0) - 4; /* floor; near_image keeps them above -4 */
+    double right = x - column, low = y - row;
+    bool   inside = row >= 0 && row + 1 < t->height && column >= 0 && column + 1 < t->width;
+    for (size_t c = 0; c < (size_t)t->channels; c++) {
+        if (inside) {
+            const unsigned char *p = t->src + c * plane + (size_t)row * width + (size_t)column;
+            const double         corners[4] = {p[0], p[1], p[width], p[width + 1]};
+            t->dst[c * plane + at] = between(corners, right, low);
+        } else {
+            const double corners[4] = {pixel_at(t, c, row, column), pixel_at(t, c, row, column + 1),
+                                       pixel_at(t, c, row + 1, column), pixel_at(t, c, row + 1, column + 1)};
+            t->dst[c * plane + at] = between(corners, right, low);
+        }
     }
 }
 
