@@ -131,8 +131,6 @@ ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader 
     int64_t          number = position->epoch_count;
     int              one = validation->confusion && validation->images > 0 ? only_class(validation) : -1;
     bool             stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < STUCK * log(classes);
-    /* Mixed labels keep the training loss up while the net learns: then the validation loss has a say too. */
-    if (network->settings.soft_targets) stuck = stuck && fabs(epoch->val_loss - log(classes)) < STUCK * log(classes);
     bool             due = (number & (number - 1)) == 0; /* after 1, 2, 4, 8 ... epochs, not at every one */
     if (!due || (!stuck && one < 0)) return ATH_OK;
     struct layer       *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);
