@@ -92,15 +92,15 @@ static int wait_after(pid_t child, double seconds, int signal_number) {
 /* ---- a run and its folder ---------------------------------------------------------------------------------------- */
 
 struct job {
-    const char *model, *folder, *threads, *augment;
+    const char *model, *folder, *threads;
 };
 
 static pid_t start_job(const struct job *job, const char *folder, bool resume) {
     const char *const fresh[] = {
-        "model",   job->model,   "data",       "digits", "data.n", "240",  "batch",     "32",   "epochs",
-        "3",       "momentum",   "0.9",        "lr",     "0.05",   "init", "kaiming",   "seed", "7",
-        "threads", job->threads, "schedule",   "cosine", "out",    folder, "overwrite", "true", "checkpoint.seconds",
-        "0",       "augment",    job->augment, NULL};
+        "model",   job->model,   "data",     "digits", "data.n", "240",  "batch",     "32",   "epochs",
+        "3",       "momentum",   "0.9",      "lr",     "0.05",   "init", "kaiming",   "seed", "7",
+        "threads", job->threads, "schedule", "cosine", "out",    folder, "overwrite", "true", "checkpoint.seconds",
+        "0",       NULL};
     const char *const again[] = {"resume", folder, NULL};
     return start(resume ? again : fresh);
 }
@@ -229,21 +229,19 @@ static void kill_and_resume(const struct job *job, int first, int kills) {
 
 static void test_lenet(void **state) {
     (void)state;
-    kill_and_resume(&(struct job){"lenet5", "resume-lenet5", "1", ""}, 0, KILLS / 2);
+    kill_and_resume(&(struct job){"lenet5", "resume-lenet5", "1"}, 0, KILLS / 2);
 }
 
-/* Dropout, batch norm's running statistics, two threads, random transforms and mixed labels. */
+/* Dropout, batch norm's running statistics, and two threads. */
 static void test_dropout_net(void **state) {
     (void)state;
-    static const char augment[] = "[crop(2),rotate(10),cutout(6),mixup(0.4),cutmix]";
-    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-dropout", "2", augment}, KILLS / 2,
-                    KILLS - KILLS / 2);
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-dropout", "2"}, KILLS / 2, KILLS - KILLS / 2);
 }
 
 /* The first Ctrl-C saves and ends with 130. The run is started anew until the signal meets it under way. */
 static void test_interrupt(void **state) {
     (void)state;
-    const struct job job = {"lenet5", "resume-interrupt-calm", "1", ""};
+    const struct job job = {"lenet5", "resume-interrupt-calm", "1"};
     const char      *folder = "resume-interrupt";
     double           seconds = run_calm(&job);
     int              code = 0;
@@ -258,7 +256,7 @@ static void test_interrupt(void **state) {
 /* Resumed after its end a run changes nothing. */
 static void test_finished(void **state) {
     (void)state;
-    const struct job job = {"lenet5", "resume-interrupt-calm", "1", ""};
+    const struct job job = {"lenet5", "resume-interrupt-calm", "1"};
     finish(&job, "resume-interrupt");
     compare_runs(job.folder, "resume-interrupt");
 }
