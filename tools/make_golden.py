@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the golden data of tests/golden/ with PyTorch and Pillow.
+"""Writes the golden data of tests/golden/ with PyTorch, torchvision and Pillow.
 
-    python tools/make_golden.py [all | operators | pillow | torch | trajectories | MODEL ...]
+    python tools/make_golden.py [all | KIND | MODEL ...]
 
-trajectory-MODEL.json   ten SGD steps of a whole net; weights and batches are not stored, both sides draw them from the
-                        same Philox streams (recipe: tools/golden/trajectory.py and tools/golden/stream.py)
-operator-KIND.json      small problems of single operators with their results in double precision, forward and backward
-torch-FORM.pt           files as torch.save writes them
-pillow-resize.json      antialiased bilinear resizing of 8-bit images
+A kind is a module of tools/golden, listed in KINDS below, which says what its files hold; `trajectories` are ten SGD
+steps of every whole net (trajectory-MODEL.json), MODEL those of one. Weights and batches of trajectories are not stored:
+both sides draw them from the same Philox streams (tools/golden/stream.py).
 
 Each file names the versions that made it. The files are read by the C tests; this script is needed only to renew them.
 """
@@ -19,26 +17,25 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "bench", "peers"))
 sys.path.insert(0, HERE)
 
-from golden import operators, pillow, stream, torch_files, trajectory  # noqa: E402
+from golden import augment, operators, pillow, stream, torch_files, trajectory  # noqa: E402
+
+KINDS = {"operators": operators, "pillow": pillow, "augment": augment, "torch": torch_files}
 
 
 def main():
     folder = os.path.join(HERE, "..", "tests", "golden")
     os.makedirs(folder, exist_ok=True)
     stream.check()
-    wanted = sys.argv[1:] or ["all"]
-    known = {"all", "operators", "pillow", "torch", "trajectories", *(case[0] for case in trajectory.CASES)}
+    wanted = set(sys.argv[1:] or ["all"])
+    known = {"all", "trajectories", *KINDS, *(case[0] for case in trajectory.CASES)}
     if not known.issuperset(wanted):
-        print(f"make_golden: {' '.join(sorted(set(wanted) - known))}: unknown; use {' '.join(sorted(known))}", file=sys.stderr)
+        print(f"make_golden: {' '.join(sorted(wanted - known))}: unknown; use {' '.join(sorted(known))}", file=sys.stderr)
         return 2
-    if {"all", "operators"} & set(wanted):
-        operators.make_all(folder)
-    if {"all", "pillow"} & set(wanted):
-        pillow.make_all(folder)
-    if {"all", "torch"} & set(wanted):
-        torch_files.make_all(folder)
-    nets = [name for name in wanted if name not in ("all", "operators", "pillow", "torch", "trajectories")]
-    if nets or {"all", "trajectories"} & set(wanted):
+    for kind, module in KINDS.items():
+        if {"all", kind} & wanted:
+            module.make_all(folder)
+    nets = sorted(wanted - {"all", "trajectories", *KINDS})
+    if nets or {"all", "trajectories"} & wanted:
         trajectory.make_all(folder, nets)
     return 0
 

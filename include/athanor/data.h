@@ -84,6 +84,18 @@ typedef struct ath_duplicates {
 ATH_API ath_status ath_dataset_compare(const ath_dataset *first, const ath_dataset *second, ath_duplicates *found,
                                        ath_error *err);
 
+/* The random transforms of augment=[...], for help: transform i and its argument k, or false past the end. Arguments
+ * without a name are taken in this order. */
+typedef struct ath_transform_entry {
+    const char *name, *summary;
+} ath_transform_entry;
+typedef struct ath_transform_argument {
+    const char *name, *summary, *fallback;
+    char        allowed[128];
+} ath_transform_argument;
+ATH_API bool ath_transform_catalogue(int i, ath_transform_entry *entry);
+ATH_API bool ath_transform_argument_at(int i, int k, ath_transform_argument *argument);
+
 #ifdef __cplusplus
 }
 #endif

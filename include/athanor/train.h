@@ -146,6 +146,11 @@ typedef struct ath_bench_result {
 } ath_bench_result;
 ATH_API ath_status ath_bench(const ath_config *config, ath_bench_result *result, ath_error *err);
 
+/* Writes a contact sheet, a PNG, of training images as augment= makes them: `rows` images of the data set (keys data,
+ * resize, normalize, augment, seed, rows, columns), one per class in turn, each as it is stored and then as it comes out
+ * in epochs 0, 1, 2 ... of a run with that seed. Images that are mixed (mixup, cutmix) are paired among those shown. */
+ATH_API ath_status ath_data_show(const ath_config *config, const char *path, ath_error *err);
+
 /* The graph of the configuration's model as text or Graphviz, after every stage of the pipeline whose name is `stage`
  * (NULL = all): build, fold, ... assign. `train` selects the training step. */
 ATH_API ath_status ath_graph_show(const ath_config *config, bool train, const char *stage, ath_graph_format format,

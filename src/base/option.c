@@ -59,6 +59,20 @@ static double *real_at(const struct ath__option *option, void *options) {
     return (double *)(void *)((char *)options + option->offset);
 }
 
+static struct ath__range *range_at(const struct ath__option *option, void *options) {
+    return (struct ath__range *)(void *)((char *)options + option->offset);
+}
+
+/* "low:high", or one number for both. */
+static bool parse_range(const char *text, struct ath__range *range) {
+    char   low[64];
+    size_t length = strcspn(text, ":");
+    if (length >= sizeof low) return false;
+    memcpy(low, text, length);
+    low[length] = '\0';
+    return ath__parse_real(low, &range->low) && ath__parse_real(text[length] ? text + length + 1 : low, &range->high);
+}
+
 /* The shortest of the forms that read back as the same number. */
 static void real_text(double value, char *text, size_t capacity) {
     for (int digits = 15; digits <= 17; digits++) {
@@ -71,6 +85,8 @@ static void real_text(double value, char *text, size_t capacity) {
 static bool value_set(const struct ath__option *option, void *options, const char *text) {
     int64_t integer = 0;
     double  real = 0.0;
+
+    struct ath__range range;
     switch (option->type) {
     case ATH_OPTION_INT:
         if (!ath__parse_int(text, &integer)) return false;
@@ -81,6 +97,11 @@ static bool value_set(const struct ath__option *option, void *options, const cha
     case ATH_OPTION_REAL:
         if (!ath__parse_real(text, &real) || real < option->min || real > option->max) return false;
         *real_at(option, options) = real;
+        return true;
+    case ATH_OPTION_RANGE:
+        if (!parse_range(text, &range) || range.low < option->min || range.high > option->max) return false;
+        if (range.low > range.high) return false;
+        *range_at(option, options) = range;
         return true;
     case ATH_OPTION_CHOICE:
         integer = name_index(option->choices, text);
@@ -183,6 +204,14 @@ void ath__option_value_text(const struct ath__option *option, const void *option
         real_text(*(const double *)(const void *)place, text, capacity);
         return;
     }
+    if (option->type == ATH_OPTION_RANGE) {
+        const struct ath__range *range = (const void *)place;
+        char                     low[32], high[32];
+        real_text(range->low, low, sizeof low);
+        real_text(range->high, high, sizeof high);
+        snprintf(text, capacity, "%s:%s", low, high);
+        return;
+    }
     int64_t value = *(const int64_t *)(const void *)place;
     if (option->type == ATH_OPTION_INT) {
         snprintf(text, capacity, "%" PRId64, value);
@@ -196,7 +225,8 @@ void ath__option_value_text(const struct ath__option *option, const void *option
 void ath__option_allowed_text(const struct ath__option *option, char *text, size_t capacity) {
     size_t used = 0;
     if (!option->choices) {
-        snprintf(text, capacity, "%.15g to %.15g", option->min, option->max);
+        bool range = option->type == ATH_OPTION_RANGE;
+        snprintf(text, capacity, "%s%.15g to %.15g", range ? "LOW:HIGH within " : "", option->min, option->max);
         return;
     }
     text[0] = '\0';

@@ -2,7 +2,7 @@
  *
  * A table of rows says for each option its name, what it does, its type, its default and what is allowed, and where in
  * a struct its value lies. Parsing, printing, help and error messages all come from the rows. Values are text outside
- * and int64_t (INT, CHOICE: the index of the name, FLAG: 0 or 1) or double (REAL) inside.
+ * and int64_t (INT, CHOICE: the index of the name, FLAG: 0 or 1), double (REAL) or struct ath__range (RANGE) inside.
  */
 #ifndef ATH_BASE_OPTION_H
 #define ATH_BASE_OPTION_H
@@ -13,16 +13,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum ath__option_type { ATH_OPTION_INT, ATH_OPTION_REAL, ATH_OPTION_CHOICE, ATH_OPTION_FLAG } ath__option_type;
+typedef enum ath__option_type {
+    ATH_OPTION_INT,
+    ATH_OPTION_REAL,
+    ATH_OPTION_CHOICE,
+    ATH_OPTION_FLAG,
+    ATH_OPTION_RANGE,
+} ath__option_type;
+
+/* Written "0.02:0.33"; one number alone is both ends. */
+struct ath__range {
+    double low, high;
+};
 
 struct ath__option {
     const char      *name; /* NULL ends a table */
     const char      *summary;
     ath__option_type type;
-    size_t           offset; /* of an int64_t or double in the options' struct */
+    size_t           offset; /* of an int64_t, double or range in the options' struct */
     const char      *fallback;
     const char      *choices;  /* CHOICE: "avg|max", by index; INT: the only values allowed, "3|5", or NULL */
-    double           min, max; /* INT without choices, REAL */
+    double           min, max; /* INT without choices, REAL, both ends of a RANGE */
 };
 
 #define ATH_OPT_INT(S, field, fallback, min, max, summary)                                                             \
@@ -31,6 +42,8 @@ struct ath__option {
     { #field, (summary), ATH_OPTION_INT, offsetof(S, field), (fallback), (values), 0, 0 }
 #define ATH_OPT_REAL(S, field, fallback, min, max, summary)                                                            \
     { #field, (summary), ATH_OPTION_REAL, offsetof(S, field), (fallback), NULL, (min), (max) }
+#define ATH_OPT_RANGE(S, field, fallback, min, max, summary)                                                           \
+    { #field, (summary), ATH_OPTION_RANGE, offsetof(S, field), (fallback), NULL, (min), (max) }
 #define ATH_OPT_CHOICE(S, field, fallback, choices, summary)                                                           \
     { #field, (summary), ATH_OPTION_CHOICE, offsetof(S, field), (fallback), (choices), 0, 0 }
 #define ATH_OPT_FLAG(S, field, fallback, summary)                                                                      \

@@ -23,6 +23,23 @@ static void print_overview(void) {
     printf("\n'athanor help VERB' has examples and the keys.\n");
 }
 
+/* "crop(pad=4, mode=zero)" and what it does, then each argument. */
+static void print_transform(int i, const ath_transform_entry *entry) {
+    ath_transform_argument argument;
+    printf("  %s(", entry->name);
+    for (int k = 0; ath_transform_argument_at(i, k, &argument); k++)
+        printf("%s%s=%s", k ? ", " : "", argument.name, argument.fallback);
+    printf(")\n      %s\n", entry->summary);
+    for (int k = 0; ath_transform_argument_at(i, k, &argument); k++)
+        printf("      %-14s %s (%s)\n", argument.name, argument.summary, argument.allowed);
+}
+
+static void print_transforms(void) {
+    ath_transform_entry entry;
+    printf("\nTransforms of augment='[...]', with their arguments and defaults (docs/augmentation.md):\n");
+    for (int i = 0; ath_transform_catalogue(i, &entry); i++) print_transform(i, &entry);
+}
+
 void help_print(const struct verb *verb) {
     if (!verb) {
         print_overview();
@@ -37,4 +54,5 @@ void help_print(const struct verb *verb) {
             printf("  %-20s %s (%s)\n", key.name, key.summary, *key.fallback ? key.fallback : "unset");
     printf("  %-20s %s\n  %-20s %s\n", "model.KEY, data.KEY", "options of the model and of the data set", "recipe",
            "a YAML file of such keys, or the name of a recipe; the command line wins");
+    if (listed(verb->keys, "augment")) print_transforms();
 }

@@ -1,4 +1,4 @@
-/* athanor data list | get NAME | stats NAME */
+/* athanor data list | get NAME | stats NAME | show NAME */
 #include "cli/console.h"
 #include "cli/data_stats.h"
 #include "cli/json_out.h"
@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 static ath_status wrong_use(ath_error *err) {
-    snprintf(err->message, sizeof err->message, "say what to do: data list, data get NAME, data stats data=NAME");
+    snprintf(err->message, sizeof err->message,
+             "say what to do: data list, data get NAME, data stats NAME, data show NAME");
     err->where[0] = '\0';
     return err->code = ATH_USAGE;
 }
@@ -60,23 +61,41 @@ static ath_status stats(const struct invocation *invocation, ath_error *err) {
     return *name ? data_stats(invocation, name, err) : wrong_use(err);
 }
 
+static ath_status show(const struct invocation *invocation, ath_error *err) {
+    ath_config *config = invocation->config;
+    if (invocation->word_count > 1) {
+        ath_status status = ath_config_set(config, "data", invocation->words[1], ATH_ORIGIN_COMMAND_LINE, err);
+        if (status != ATH_OK) return status;
+    }
+    if (!*ath_config_get(config, "data")) return wrong_use(err);
+    const char *out = invocation->output ? invocation->output : ath_config_get(config, "out");
+    const char *path = *out ? out : "augment.png";
+    ath_status  status = ath_data_show(config, path, err);
+    if (status == ATH_OK) console_note("wrote %s", path);
+    return status;
+}
+
 static ath_status run(const struct invocation *invocation, ath_error *err) {
     const char *what = invocation->word_count > 0 ? invocation->words[0] : "";
     if (strcmp(what, "list") == 0) return list(invocation, err);
     if (strcmp(what, "get") == 0 && invocation->word_count == 2) return get(invocation->words[1], err);
     if (strcmp(what, "stats") == 0) return stats(invocation, err);
+    if (strcmp(what, "show") == 0 && invocation->word_count <= 2) return show(invocation, err);
     return wrong_use(err);
 }
 
 const struct verb verb_data = {
     .name = "data",
-    .summary = "list, download and measure data sets",
+    .summary = "list, download, measure and show data sets",
     .examples = "  athanor data list\n"
                 "  athanor data get mnist         verified; resumes; ATHANOR_MIRROR names another source\n"
                 "  athanor data stats mnist       mean, deviation, class counts, duplicates within and across parts\n"
                 "  athanor data stats cifar10 data.holdout=5000\n"
                 "  athanor data stats photos/cifar-10-binary.tar.gz split=train --json\n"
+                "  athanor data show cifar10 'augment=[crop(4),flip,cutout(8)]' normalize=auto out=sheet.png\n"
+                "                                 a contact sheet of training images: originals, and what random\n"
+                "                                 transforms make of them in each epoch\n"
                 "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
-    .keys = "split",
+    .keys = "split data resize normalize augment seed rows columns out",
     .run = run,
 };

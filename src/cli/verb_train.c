@@ -37,7 +37,7 @@ const struct verb verb_train = {
                 "  athanor train model=lenet5 data=mnist reparam=wn lr=0.3\n"
                 "\nThe first Ctrl-C finishes the step and saves a checkpoint.\n",
     .keys =
-        "model data resize normalize epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
+        "model data resize normalize augment epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
         "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
         "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
         "checkpoint.seconds layout implementation loader.threads",

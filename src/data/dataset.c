@@ -306,6 +306,20 @@ done:
     return status;
 }
 
+ath_status ath__dataset_wrap(const char *name, ath_split split, struct ath__image_store *store, ath_dataset **dataset,
+                             ath_error *err) {
+    *dataset = ATH_NEW(struct ath_dataset);
+    if (!*dataset) {
+        ath__image_store_free(store);
+        return ath__fail_memory(err, name);
+    }
+    ath__str_copy((*dataset)->name, sizeof(*dataset)->name, name);
+    (*dataset)->split = split;
+    (*dataset)->store = *store;
+    *store = (struct ath__image_store){0};
+    return ATH_OK;
+}
+
 void ath_dataset_close(ath_dataset *dataset) {
     if (!dataset) return;
     ath__image_store_free(&dataset->store);

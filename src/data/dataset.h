@@ -71,6 +71,10 @@ struct ath__dataset_kind {
                        ath_error *err);
 };
 
+/* A data set of images that are there already: `store` is taken, also after a failure, and its class names borrowed. */
+ath_status ath__dataset_wrap(const char *name, ath_split split, struct ath__image_store *store, ath_dataset **dataset,
+                             ath_error *err);
+
 /* The image where it lies in memory, (channels, height, width); NULL if the set has to be read from files. */
 const unsigned char *ath__dataset_pixels(const ath_dataset *dataset, int64_t index);
 

@@ -1,6 +1,6 @@
 /* The loader: threads fill a ring of batches ahead of whoever trains.
  *
- *     order -> [worker: read, resize or cache, normalise] -> ring of slots -> ath__loader_next
+ *     order -> [worker: read, resize or cache, transform, normalise, mix] -> ring of slots -> ath__loader_next
  *
  * Batch k of an epoch always lies in slot k mod slots, and is made of images order[k * batch ...], so what comes out
  * depends on (seed, epoch) alone, never on which thread made it. A worker claims the next batch when its slot is free:
@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "data/augment/augment.h"
 #include "data/dataset.h"
 #include "data/preprocess.h"
 
@@ -31,6 +32,8 @@ struct slot {
     float     *images;
     int32_t   *labels;
     int64_t   *indices;
+    int32_t   *second;  /* where labels are mixed, else NULL */
+    float     *weights; /* likewise */
     int64_t    count;
     bool       ready;
     ath_status status; /* of making the batch */
@@ -43,13 +46,16 @@ struct worker {
     unsigned char      *pixels;  /* an image as read, where the set does not lie in memory */
     unsigned char      *resized; /* a resized image that has no place in the cache */
     void               *scratch;
+    void               *canvas; /* an image under transformation */
+    float              *spare;  /* a finished image, where images are mixed */
 };
 
 struct ath__loader {
     const ath_dataset          *dataset;
     struct ath__loader_settings settings;
     struct ath__preprocessor    preprocessor;
-    int64_t                     count, batches;
+    struct ath__augment        *augment; /* NULL = none */
+    int64_t                     epoch, count, batches;
     size_t                      in_bytes, out_pixels; /* of one image */
 
     uint32_t      *order;
@@ -97,6 +103,29 @@ static ath_status image_pixels(struct ath__loader *loader, struct worker *worker
     return ATH_OK;
 }
 
+static void finish_image(struct ath__loader *loader, struct worker *worker, int64_t index, const unsigned char *pixels,
+                         float *dst) {
+    struct ath__draw draw = {loader->settings.seed, (uint32_t)loader->epoch, (uint32_t)index};
+    if (loader->augment)
+        ath__augment_image(loader->augment, &draw, &loader->preprocessor, pixels, dst, worker->canvas);
+    else
+        ath__preprocessor_normalise(&loader->preprocessor, pixels, dst);
+}
+
+static void mix_batch(struct ath__loader *loader, struct worker *worker, struct slot *slot) {
+    const struct ath__preprocessor *size = &loader->preprocessor;
+    struct ath__mix_batch           batch = {.images = slot->images,
+                                             .labels = slot->labels,
+                                             .second = slot->second,
+                                             .weights = slot->weights,
+                                             .indices = slot->indices,
+                                             .count = slot->count,
+                                             .channels = size->channels,
+                                             .height = size->height,
+                                             .width = size->width};
+    ath__augment_mix(loader->augment, loader->settings.seed, (uint32_t)loader->epoch, &batch, worker->spare);
+}
+
 static ath_status make_batch(struct ath__loader *loader, struct worker *worker, struct slot *slot, int64_t batch) {
     int64_t first = batch * loader->settings.batch;
     int64_t left = loader->count - first;
@@ -107,10 +136,11 @@ static ath_status make_batch(struct ath__loader *loader, struct worker *worker, 
         int                  label;
         ATH_TRY(ath_dataset_read(loader->dataset, index, NULL, &label, &slot->error));
         ATH_TRY(image_pixels(loader, worker, index, &pixels, &slot->error));
-        ath__preprocessor_normalise(&loader->preprocessor, pixels, slot->images + (size_t)i * loader->out_pixels);
+        finish_image(loader, worker, index, pixels, slot->images + (size_t)i * loader->out_pixels);
         slot->labels[i] = label;
         slot->indices[i] = index;
     }
+    if (slot->second) mix_batch(loader, worker, slot);
     return ATH_OK;
 }
 
@@ -156,6 +186,10 @@ static ath_status open_buffers(struct ath__loader *loader, ath_error *err) {
         slot->labels = ATH_NEW_ARRAY(int32_t, batch);
         slot->indices = ATH_NEW_ARRAY(int64_t, batch);
         if (!slot->images || !slot->labels || !slot->indices) return ath__fail_memory(err, "loader");
+        if (!ath__augment_mixes(loader->augment)) continue;
+        slot->second = ATH_NEW_ARRAY(int32_t, batch);
+        slot->weights = ATH_NEW_ARRAY(float, batch);
+        if (!slot->second || !slot->weights) return ath__fail_memory(err, "loader");
     }
     /* Without resizing, a set in memory is its own cache. */
     bool costly = loader->preprocessor.resizes || !ath__dataset_pixels(loader->dataset, 0);
@@ -181,7 +215,10 @@ static ath_status open_workers(struct ath__loader *loader, ath_error *err) {
         worker->pixels = ath__alloc(loader->in_bytes);
         worker->resized = ath__alloc(loader->out_pixels);
         worker->scratch = ath__alloc(ath__preprocessor_scratch(&loader->preprocessor));
-        if (!worker->pixels || !worker->resized || !worker->scratch) return ath__fail_memory(err, "loader");
+        worker->canvas = ath__alloc(ath__sample_scratch(&loader->preprocessor));
+        worker->spare = ath__alloc_array(loader->out_pixels, sizeof(float));
+        bool all = worker->pixels && worker->resized && worker->scratch && worker->canvas && worker->spare;
+        if (!all) return ath__fail_memory(err, "loader");
     }
     loader->has_mutex = pthread_mutex_init(&loader->mutex, NULL) == 0;
     loader->has_work = pthread_cond_init(&loader->work, NULL) == 0;
@@ -234,6 +271,7 @@ ath_status ath__loader_open(const ath_dataset *dataset, const struct ath__loader
     if (!opened) return ath__fail_memory(err, "loader");
     opened->dataset = dataset;
     opened->settings = *settings;
+    opened->settings.augment = NULL; /* it is read below, and need not last longer */
     opened->count = info.count;
     opened->held = -1;
     if (opened->settings.batch > info.count) opened->settings.batch = info.count;
@@ -244,6 +282,9 @@ ath_status ath__loader_open(const ath_dataset *dataset, const struct ath__loader
     ath_status status;
     ATH_TRY_DONE(ath__preprocessor_open(&opened->preprocessor, &settings->preprocess, info.channels, info.height,
                                         info.width, err));
+    ATH_TRY_DONE(ath__augment_open(settings->augment, &opened->augment, err));
+    ATH_TRY_DONE(
+        ath__augment_fit(opened->augment, info.channels, opened->preprocessor.height, opened->preprocessor.width, err));
     opened->in_bytes = (size_t)info.channels * (size_t)info.height * (size_t)info.width;
     opened->out_pixels =
         (size_t)info.channels * (size_t)opened->preprocessor.height * (size_t)opened->preprocessor.width;
@@ -279,11 +320,15 @@ void ath__loader_close(struct ath__loader *loader) {
         ath__free(loader->workers[i].pixels);
         ath__free(loader->workers[i].resized);
         ath__free(loader->workers[i].scratch);
+        ath__free(loader->workers[i].canvas);
+        ath__free(loader->workers[i].spare);
     }
     for (int i = 0; loader->slots && i < loader->slot_count; i++) {
         ath__free(loader->slots[i].images);
         ath__free(loader->slots[i].labels);
         ath__free(loader->slots[i].indices);
+        ath__free(loader->slots[i].second);
+        ath__free(loader->slots[i].weights);
     }
     ath__free(loader->workers);
     ath__free(loader->slots);
@@ -291,6 +336,7 @@ void ath__loader_close(struct ath__loader *loader) {
     ath__free(loader->cache_filled);
     if (loader->cache) ath__free_pages(loader->cache, loader->cache_bytes);
     ath__preprocessor_close(&loader->preprocessor);
+    ath__augment_close(loader->augment);
     ath__free(loader);
 }
 
@@ -319,6 +365,7 @@ ath_status ath__loader_start(struct ath__loader *loader, int64_t epoch, int64_t 
         ath__rng_shuffle(&rng, loader->order, (size_t)loader->count);
     }
     for (int i = 0; i < loader->slot_count; i++) loader->slots[i].ready = false;
+    loader->epoch = epoch;
     loader->next_made = loader->next_taken = first;
     loader->held = -1;
     loader->started = true;
@@ -357,6 +404,8 @@ ath_status ath__loader_next(struct ath__loader *loader, struct ath__batch *batch
     batch->images = slot->images;
     batch->labels = slot->labels;
     batch->indices = slot->indices;
+    batch->second = slot->second;
+    batch->weights = slot->weights;
     batch->count = slot->count;
 done:
     pthread_mutex_unlock(&loader->mutex);

@@ -1,4 +1,4 @@
-/* Batches in the background: order, transform, normalise, queue.
+/* Batches in the background: order, transform, normalise, mix, queue.
  *
  * One or more loader threads fill a bounded ring of preallocated batches; nothing is allocated after opening. The order
  * of an epoch is a Philox shuffle of (seed, epoch); every random transform is keyed by (seed, epoch, image): a run
@@ -27,6 +27,7 @@ struct ath__loader_settings {
     int                    threads;     /* loader threads, 0 = 1 */
     int                    queue;       /* batches made ahead; 0 = 4, or 2 when a batch is above 16 MiB */
     size_t                 cache_bytes; /* memory for resized images kept between epochs; 0 = 1 GiB */
+    const char            *augment;     /* list of random transforms (data/augment/augment.h); NULL = none */
     struct ath__preprocess preprocess;
 };
 
@@ -34,6 +35,10 @@ struct ath__batch {
     const float   *images;  /* (count, channels, height, width), 64-byte aligned */
     const int32_t *labels;  /* (count) */
     const int64_t *indices; /* (count) position in the data set */
+    /* Where the list mixes (mixup, cutmix), else NULL: sample i has the label labels[i] with weight weights[i], 0.5 to
+     * 1, and second[i] with the rest. */
+    const int32_t *second;
+    const float   *weights;
     int64_t        count;
     int64_t        index; /* which batch of the epoch */
 };

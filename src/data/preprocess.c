@@ -32,6 +32,7 @@ ath_status ath__preprocessor_open(struct ath__preprocessor *preprocessor, const 
                 c, mean, deviation);
         }
         for (int v = 0; v < 256; v++) preprocessor->table[c][v] = (float)((v / 255.0 - mean) / deviation);
+        preprocessor->mean_pixel[c] = (unsigned char)(mean < 0.0 ? 0 : mean > 1.0 ? 255 : lround(255.0 * mean));
     }
     preprocessor->channels = channels;
     preprocessor->in_height = height;

@@ -12,6 +12,7 @@ struct ath__preprocessor {
     bool               resizes;
     struct ath__resize resize;
     float              table[4][256]; /* normalised value of each pixel value, per channel */
+    unsigned char      mean_pixel[4]; /* the pixel value nearest to the mean: nearest to 0 once normalised */
 };
 
 /* ATH_USAGE for more than 4 channels, sizes that are not possible, a deviation that is not above 0. */

@@ -86,7 +86,7 @@ static void draw_figure(const struct ath__canvas *canvas, const struct ath__plot
     }
 }
 
-static void canvas_open(struct ath__canvas *canvas, cairo_surface_t *surface) {
+void ath__canvas_open(struct ath__canvas *canvas, cairo_surface_t *surface) {
     canvas->cr = cairo_create(surface);
     canvas->layout = pango_cairo_create_layout(canvas->cr);
     /* Unhinted metrics make PNG and SVG, at any scale, come out alike. */
@@ -99,7 +99,7 @@ static void canvas_open(struct ath__canvas *canvas, cairo_surface_t *surface) {
     pango_layout_context_changed(canvas->layout);
 }
 
-static void canvas_close(struct ath__canvas *canvas) {
+void ath__canvas_close(struct ath__canvas *canvas) {
     g_object_unref(canvas->layout);
     cairo_destroy(canvas->cr);
 }
@@ -108,9 +108,9 @@ static void canvas_close(struct ath__canvas *canvas) {
 static double measure(const struct ath__plot *plot) {
     cairo_surface_t   *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
     struct ath__canvas canvas;
-    canvas_open(&canvas, surface);
+    ath__canvas_open(&canvas, surface);
     double height = figure_height(&canvas, plot);
-    canvas_close(&canvas);
+    ath__canvas_close(&canvas);
     cairo_surface_destroy(surface);
     return height;
 }
@@ -120,7 +120,7 @@ static cairo_status_t append(void *str, const unsigned char *bytes, unsigned siz
     return ((struct ath__str *)str)->failed ? CAIRO_STATUS_NO_MEMORY : CAIRO_STATUS_SUCCESS;
 }
 
-static ath_status to_status(cairo_status_t code, ath_error *err) {
+ath_status ath__canvas_status(cairo_status_t code, ath_error *err) {
     if (code == CAIRO_STATUS_SUCCESS) return ATH_OK;
     if (code == CAIRO_STATUS_NO_MEMORY) return ath__fail_memory(err, "figure");
     return ath__fail(err, ATH_FAILED, "figure", "cannot draw the figure: %s", cairo_status_to_string(code));
@@ -133,11 +133,11 @@ ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath_
         cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(plot->width * scale), (int)ceil(height * scale));
     struct ath__canvas canvas;
     cairo_surface_set_device_scale(surface, scale, scale);
-    canvas_open(&canvas, surface);
+    ath__canvas_open(&canvas, surface);
     draw_figure(&canvas, plot);
     cairo_status_t code = cairo_status(canvas.cr);
-    canvas_close(&canvas);
-    ath_status status = to_status(code, err);
+    ath__canvas_close(&canvas);
+    ath_status status = ath__canvas_status(code, err);
     if (status == ATH_OK) status = ath__png_append(surface, bytes, err);
     cairo_surface_destroy(surface);
     return status;
@@ -149,13 +149,13 @@ ath_status ath__plot_svg(const struct ath__plot *plot, struct ath__str *text, at
     cairo_surface_t   *surface = cairo_svg_surface_create_for_stream(append, text, plot->width, height);
     struct ath__canvas canvas;
     cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);
-    canvas_open(&canvas, surface);
+    ath__canvas_open(&canvas, surface);
     draw_figure(&canvas, plot);
     cairo_status_t code = cairo_status(canvas.cr);
-    canvas_close(&canvas);
+    ath__canvas_close(&canvas);
     cairo_surface_finish(surface);
     if (code == CAIRO_STATUS_SUCCESS) code = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
     if (code == CAIRO_STATUS_SUCCESS && text->failed) code = CAIRO_STATUS_NO_MEMORY;
-    return to_status(code, err);
+    return ath__canvas_status(code, err);
 }

@@ -31,6 +31,11 @@ struct ath__box {
     double x, y, width, height;
 };
 
+/* A canvas on a surface, to be closed before the surface is read; and what a failure of cairo means. */
+void       ath__canvas_open(struct ath__canvas *canvas, cairo_surface_t *surface);
+void       ath__canvas_close(struct ath__canvas *canvas);
+ath_status ath__canvas_status(cairo_status_t code, ath_error *err);
+
 void   ath__canvas_color(const struct ath__canvas *canvas, uint32_t color, double alpha);
 double ath__canvas_text(const struct ath__canvas *canvas, const char *text, double x, double y,
                         const struct ath__text_style *style);

@@ -58,7 +58,7 @@ static ath_status make_samples(struct bench *bench, ath_error *err) {
 }
 
 static ath_status run_steps(struct bench *bench, ath_error *err) {
-    struct ath__samples samples = {bench->images, bench->labels, bench->batch};
+    struct ath__samples samples = {.images = bench->images, .labels = bench->labels, .count = bench->batch};
     for (int64_t s = -WARM_UP; s < bench->steps; s++) {
         double     start = ath__seconds();
         ath_status status =

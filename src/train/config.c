@@ -159,8 +159,14 @@ static ath_status load_tree(ath_config *config, const char *path, const char *pr
             ath__str_append(&text, item->text);
         } else {
             ath__str_append(&text, "[");
-            for (int k = 0; k < item->count; k++)
-                ath__str_printf(&text, "%s%s", k ? "," : "", item->items[k]->text ? item->items[k]->text : "");
+            for (int k = 0; k < item->count; k++) {
+                if (item->items[k]->kind != ATH_YAML_SCALAR) {
+                    ath__str_free(&text);
+                    return ath__yaml_fail(err, ATH_DATA, path, item->items[k]->line,
+                                          "the list '%s' holds something that is not plain text", key);
+                }
+                ath__str_printf(&text, "%s%s", k ? "," : "", item->items[k]->text);
+            }
             ath__str_append(&text, "]");
         }
         ath_status status = text.failed ? ath__fail_memory(err, path)

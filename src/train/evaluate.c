@@ -10,7 +10,7 @@ ath_status ath__evaluate(struct ath__network *network, struct ath__loader *loade
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
-        struct ath__samples samples = {batch.images, batch.labels, batch.count};
+        struct ath__samples samples = {.images = batch.images, .labels = batch.labels, .count = batch.count};
         ATH_TRY(ath__network_eval(network, &samples, ath__metrics_add, metrics, err));
     }
 }

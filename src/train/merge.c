@@ -101,7 +101,7 @@ static ath_status compare(struct ath__network *a, struct ath__network *b, double
         struct ath__rng rng;
         ath__rng_start(&rng, 1, ATH_RNG_TEST, 0, 0);
         for (size_t i = 0; i < pixels; i++) images[i] = 2.0f * ath__rng_uniform(&rng) - 1.0f;
-        struct ath__samples samples = {images, labels, IMAGES};
+        struct ath__samples samples = {.images = images, .labels = labels, .count = IMAGES};
         status = ath__network_eval(a, &samples, keep_logits, &first, err);
         if (status == ATH_OK) status = ath__network_eval(b, &samples, keep_logits, &second, err);
     }

@@ -105,10 +105,13 @@ done:
 static void build_train(void *context, ath_graph *graph, int64_t batch) {
     struct ath__network *network = context;
     ath_value            x = images_input(network, graph, batch);
-    ath_value            labels = ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
-    ath_value            rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
-    ath_value            logits = ath_model_build(network->model, graph, x, true, rng);
-    ath_value            losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
+    bool                 soft = network->settings.soft_targets;
+    ath_value            labels =
+        soft ? ath_input(graph, "targets", ATH_F32, ath_shape_of(batch, ath_model_classes(network->model)))
+                        : ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
+    ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
+    ath_value logits = ath_model_build(network->model, graph, x, true, rng);
+    ath_value losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
     ath_output(graph, logits, "logits");
     ath_output(graph, losses, "losses");
     build_backward(network, graph, losses, batch);
@@ -141,6 +144,7 @@ void ath__network_destroy(struct ath__network *network) {
     ath__program_destroy(network->train);
     ath__program_destroy(network->eval);
     ath__store_destroy(network->store);
+    ath__free(network->targets);
     ath__free(network);
 }
 

@@ -4,7 +4,8 @@
  *
  *     images -> logits -> losses (N) -> gradients -> pack per group -> optimiser -> parameters
  *
- * Inputs: images, labels, rng (per batch); lr, loss_scale (per step). Outputs: logits, losses.
+ * Inputs: images, labels, rng (per batch); lr, loss_scale (per step). Outputs: logits, losses. With soft targets the
+ * input `targets` f32 (N, classes) stands in the place of `labels`.
  * The evaluation program's graph is the forward pass; input images, output logits.
  */
 #ifndef ATH_TRAIN_NETWORK_H
@@ -18,6 +19,7 @@ struct ath__network_settings {
     const struct ath__optimizer *optimizer; /* NULL: evaluation only */
     struct ath__optim_settings   optim;
     double                       label_smoothing;
+    bool                         soft_targets; /* samples may have two labels each */
     const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
     bool        bf16;
     const char *layout, *only; /* see ath__assign_options; NULL = automatic */
@@ -31,6 +33,8 @@ struct ath__network {
     uint64_t                     seed;    /* of dropout */
     int64_t                      micro;   /* micro-batch size, 0 = whole batches */
     uint64_t                     version; /* counts changes of the parameters */
+    float                       *targets; /* soft targets of a piece of the batch, as large as was needed so far */
+    int64_t                      targets_capacity;
 };
 
 /* Parameters are zero until started or loaded. Borrows the model. */
@@ -41,11 +45,14 @@ void       ath__network_destroy(struct ath__network *network);
 /* Starting values by policy ("xavier" ...) and seed. */
 ath_status ath__network_start(struct ath__network *network, const char *policy, uint64_t seed, ath_error *err);
 
-/* One batch as the programs take it: images f32 (count,C,H,W). */
+/* One batch as the programs take it: images f32 (count,C,H,W). With soft targets, sample i has the label labels[i] with
+ * the weight weights[i] and second[i] with the rest; both may be NULL, then labels[i] has it all. */
 struct ath__samples {
     const float   *images;
     const int32_t *labels;
     int64_t        count;
+    const int32_t *second;
+    const float   *weights;
 };
 
 /* What a pass over samples yields: called once per (micro-)batch with logits (count, classes) and losses (count; NULL

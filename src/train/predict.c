@@ -59,7 +59,7 @@ static void on_logits(void *context, const struct ath__samples *samples, const f
 
 static ath_status flush(struct predictor *p, ath_error *err) {
     if (p->filled == 0) return ATH_OK;
-    struct ath__samples samples = {p->images, p->labels, p->filled};
+    struct ath__samples samples = {.images = p->images, .labels = p->labels, .count = p->filled};
     ath_status          status = ath__network_eval(p->source.network, &samples, on_logits, p, err);
     for (int64_t i = 0; i < p->filled; i++) {
         ath__free(p->names[i]);

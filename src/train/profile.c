@@ -44,7 +44,7 @@ static ath_status run_steps(struct measured *m, int64_t batch, int64_t steps, at
     struct ath__rng rng;
     ath__rng_start(&rng, 1, ATH_RNG_TEST, 0, 0);
     for (size_t i = 0; i < pixels; i++) m->images[i] = 2.0f * ath__rng_uniform(&rng) - 1.0f;
-    struct ath__samples samples = {m->images, m->labels, batch};
+    struct ath__samples samples = {.images = m->images, .labels = m->labels, .count = batch};
     for (int64_t s = 0; s < WARM_UP + steps; s++) {
         if (s == WARM_UP) {
             ATH_TRY(ath__program_plan(m->train ? m->network->train : m->network->eval, batch, false, &m->plan, err));

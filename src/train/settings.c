@@ -31,6 +31,7 @@ static const struct ath__setting table[] = {
     TEXT(
         "normalize", "none",
         "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
+    TEXT("augment", "", "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
     TEXT("input", "", "bench, profile, graph: input as CxHxW; empty = the model's own"),
     INT("epochs", "10", 1, 1000000, "passes over the training images"),
@@ -60,7 +61,7 @@ static const struct ath__setting table[] = {
     REAL("target_top1", "0", 0, 100, "stop when validation accuracy reaches this many percent; 0 = never"),
     REAL("require_top1", "0", 0, 100, "end with exit code 6 if the best validation accuracy stays below"),
     INT("patience", "0", 0, 1000000, "stop after this many epochs without a better validation accuracy; 0 = never"),
-    TEXT("out", "", "run folder; empty = runs/<date>-<model>-<data>"),
+    TEXT("out", "", "run folder; empty = runs/<date>-<model>-<data> (data show: the PNG to write)"),
     TEXT("resume", "", "run folder to continue"),
     FLAG("extend", "false", "resume: allow other epochs or another schedule than the run began with"),
     FLAG("overwrite", "false", "write into a run folder that already holds a run"),
@@ -72,6 +73,8 @@ static const struct ath__setting table[] = {
     CHOICE("layout", "auto", "auto|plain|channels_last|channel_blocks|batch_blocks", "memory layout of activations"),
     TEXT("implementation", "", "prefer implementations of this name (onednn, ref ...), where they accept"),
     INT("loader.threads", "1", 1, 64, "threads that prepare batches"),
+    INT("rows", "10", 1, 64, "data show: images"),
+    INT("columns", "9", 1, 64, "data show: epochs whose form of each image is shown, beside the original"),
     INT("top", "5", 1, 1000, "predict: guesses per image"),
 };
 enum { COUNT = sizeof table / sizeof table[0] };

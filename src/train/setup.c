@@ -7,6 +7,7 @@
 #include "base/option.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "data/augment/augment.h"
 #include "train/settings.h"
 
 #include <stdarg.h>
@@ -184,6 +185,12 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
     };
     if (settings.optim.nesterov && settings.optim.momentum <= 0.0)
         return ath__fail(err, ATH_USAGE, "nesterov", "nesterov=true needs momentum above 0 (0.9, say)");
+    if (train) {
+        struct ath__augment *augment = NULL;
+        ATH_TRY(ath__augment_open(ath__config_text(config, "augment"), &augment, err));
+        settings.soft_targets = ath__augment_mixes(augment);
+        ath__augment_close(augment);
+    }
     if (train) ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &settings.optimizer, err));
     settings.bf16 = strcmp(ath__config_text(config, "precision"), "bf16") == 0;
     if (settings.bf16 && !ath__device_cpu()->bf16) {
@@ -205,6 +212,7 @@ ath_status ath__setup_loader(const ath_config *config, const ath_dataset *datase
                                             .seed = (uint64_t)ath__config_int(config, "seed"),
                                             .shuffle = train,
                                             .threads = (int)ath__config_int(config, "loader.threads"),
+                                            .augment = train ? ath__config_text(config, "augment") : NULL,
                                             .preprocess = *preprocess};
     int64_t                     count = ath_dataset_describe(dataset).count;
     if (train && settings.batch > count)

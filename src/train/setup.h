@@ -29,11 +29,11 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err);
 
 /* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be
- * had), layout, micro-batches. `train` false: evaluation only. */
+ * had), layout, micro-batches, soft targets where augment= mixes labels. `train` false: evaluation only. */
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
                               struct ath__network **network, ath_error *err);
 
-/* A loader over the data set. */
+/* A loader over the data set; for training in random order and with augment=. */
 ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset,
                              const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,
                              ath_error *err);

@@ -2,11 +2,15 @@
  *
  * With micro-batches a step is: prologue; body for every piece of the batch, gradients adding up; epilogue. A last
  * piece of another size runs on its own plan over the same accumulators.
+ *
+ * Soft targets of a sample with the labels a (weight w) and b:   t_k = w [k = a] + (1 - w) [k = b]
  */
 #include "base/error.h"
+#include "base/mem.h"
 #include "train/network.h"
 
 #include <math.h>
+#include <string.h>
 
 struct piece {
     struct ath__plan   *plan;
@@ -24,12 +28,40 @@ static ath_status set_step_inputs(struct ath__plan *plan, const float *lr, const
     return ath__plan_input(plan, "loss_scale", scale, err);
 }
 
+/* A label that is no class makes the loss not-a-number: it is never ignored silently. */
+static void add_target(float *row, int classes, int32_t label, float weight) {
+    if (label >= 0 && label < classes)
+        row[label] += weight;
+    else
+        row[0] = NAN;
+}
+
+/* labels or targets, whichever the graph takes. */
+static ath_status set_labels(struct ath__network *network, const struct piece *piece, ath_error *err) {
+    const struct ath__samples *samples = &piece->samples;
+    int                        classes = ath_model_classes(network->model);
+    if (!network->settings.soft_targets) return ath__plan_input(piece->plan, "labels", samples->labels, err);
+    if (samples->count > network->targets_capacity) {
+        ath__free(network->targets);
+        network->targets = ath__alloc_array((size_t)samples->count * (size_t)classes, sizeof(float));
+        network->targets_capacity = network->targets ? samples->count : 0;
+        if (!network->targets) return ath__fail_memory(err, "targets");
+    }
+    memset(network->targets, 0, (size_t)samples->count * (size_t)classes * sizeof(float));
+    for (int64_t i = 0; i < samples->count; i++) {
+        float *row = network->targets + i * classes, weight = samples->weights ? samples->weights[i] : 1.0f;
+        add_target(row, classes, samples->labels[i], weight);
+        if (samples->second) add_target(row, classes, samples->second[i], 1.0f - weight);
+    }
+    return ath__plan_input(piece->plan, "targets", network->targets, err);
+}
+
 /* Forward and backward over one piece. */
 static ath_status run_piece(struct ath__network *network, const struct piece *piece, uint64_t step, int index,
                             ath__network_sink sink, void *context, ath_error *err) {
     int32_t rng[4] = {(int32_t)(uint32_t)network->seed, (int32_t)(uint32_t)(network->seed >> 32), (int32_t)step, index};
     ATH_TRY(ath__plan_input(piece->plan, "images", piece->samples.images, err));
-    ATH_TRY(ath__plan_input(piece->plan, "labels", piece->samples.labels, err));
+    ATH_TRY(set_labels(network, piece, err));
     ATH_TRY(ath__plan_input(piece->plan, "rng", rng, err));
     ATH_TRY(ath__plan_refresh(piece->plan, network->version, err));
     ATH_TRY(ath__plan_run(piece->plan, ATH_PHASE_BODY, index, err));
@@ -57,7 +89,9 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
     int               index = 0;
     for (int64_t at = 0; at < samples->count; at += micro, index++) {
         struct piece piece = {.samples = {samples->images + at * image, samples->labels + at,
-                                          at + micro <= samples->count ? micro : samples->count - at}};
+                                          at + micro <= samples->count ? micro : samples->count - at,
+                                          samples->second ? samples->second + at : NULL,
+                                          samples->weights ? samples->weights + at : NULL}};
         ATH_TRY(ath__program_plan(network->train, piece.samples.count, accumulate, &piece.plan, err));
         ATH_TRY(set_step_inputs(piece.plan, &rate, &scale, err));
         if (!first) first = piece.plan;

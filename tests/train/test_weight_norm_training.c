@@ -58,7 +58,7 @@ static void draw_samples(void) {
     for (int i = 0; i < BATCH; i++) labels[i] = (int32_t)ath__rng_below(&rng, CLASSES);
 }
 
-static const struct ath__samples samples = {images, labels, BATCH};
+static const struct ath__samples samples = {.images = images, .labels = labels, .count = BATCH};
 
 static void keep_logits(void *context, const struct ath__samples *given, const float *logits, const float *losses) {
     (void)losses;

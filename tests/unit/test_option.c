@@ -11,6 +11,8 @@
 struct settings {
     int64_t count, side, mode, loud;
     double  rate;
+
+    struct ath__range share;
 };
 
 static const struct ath__option table[] = {
@@ -19,6 +21,7 @@ static const struct ath__option table[] = {
     ATH_OPT_CHOICE(struct settings, mode, "avg", "max|avg|", "what of a window"),
     ATH_OPT_FLAG(struct settings, loud, "false", "whether it is heard"),
     ATH_OPT_REAL(struct settings, rate, "0.1", 0.0, 1.0, "how fast"),
+    ATH_OPT_RANGE(struct settings, share, "0.1:0.4", 0.0, 1.0, "how much"),
     ATH_OPT_END,
 };
 
@@ -34,11 +37,9 @@ static void defaults_and_text(void **state) {
     assert_true(s.rate == 0.1);
     static const struct {
         const char *name, *value, *allowed;
-    } texts[] = {{"count", "7", "1 to 100"},
-                 {"side", "5", "3, 5, 11"},
-                 {"mode", "avg", "max, avg"},
-                 {"loud", "false", "false, true"},
-                 {"rate", "0.1", "0 to 1"}};
+    } texts[] = {{"count", "7", "1 to 100"},  {"side", "5", "3, 5, 11"},
+                 {"mode", "avg", "max, avg"}, {"loud", "false", "false, true"},
+                 {"rate", "0.1", "0 to 1"},   {"share", "0.1:0.4", "LOW:HIGH within 0 to 1"}};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         const struct ath__option *option = ath__option_find(table, texts[i].name);
         ath__option_value_text(option, &s, text, sizeof text);
@@ -59,6 +60,11 @@ static void values_are_set(void **state) {
     assert_int_equal(s.mode, 0);
     assert_int_equal(s.loud, 1);
     assert_true(s.rate == 1e-3);
+    assert_true(s.share.low == 0.1 && s.share.high == 0.4);
+    assert_int_equal(ath__option_set(table, &s, "", "share", "0:5e-1", &err), ATH_OK);
+    assert_true(s.share.low == 0.0 && s.share.high == 0.5);
+    assert_int_equal(ath__option_set(table, &s, "", "share", "0.25", &err), ATH_OK);
+    assert_true(s.share.low == 0.25 && s.share.high == 0.25);
     assert_int_equal(ath__option_set_all(table, &s, "", NULL, &err), ATH_OK);
     assert_int_equal(ath__option_set_all(table, &s, "", "count", &err), ATH_USAGE);
 }
@@ -85,6 +91,14 @@ static void refusals(void **state) {
         {"rate", "nan", "0 to 1"},
         {"rate", "inf", "0 to 1"},
         {"rate", "-0.1", "0 to 1"},
+        {"share", "0.5:0.2", "within 0 to 1"},
+        {"share", "0.5:1.2", "within 0 to 1"},
+        {"share", "-0.5:0.2", "within 0 to 1"},
+        {"share", ":0.2", "within 0 to 1"},
+        {"share", "0.2:", "within 0 to 1"},
+        {"share", "0.1:0.2:0.3", "within 0 to 1"},
+        {"share", "nan", "within 0 to 1"},
+        {"share", "", "within 0 to 1"},
         {"zzzzzz", "1", "m.count, m.side"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -95,6 +109,7 @@ static void refusals(void **state) {
         if (!strstr(err.message, cases[i].part)) fail_msg("case %d: %s", (int)i, err.message);
         assert_int_equal(s.count, 7); /* a refused value changes nothing */
         assert_true(s.rate == 0.1);
+        assert_true(s.share.low == 0.1 && s.share.high == 0.4);
     }
 }
 

@@ -1,0 +1,40 @@
+/* A random transform of the list `augment=[...]`: one file each, one row in transform_list.h.
+ *
+ * A transform works on one image (`apply`), or on a pair of finished images of a batch (`mix`). All that is random is
+ * drawn from the generator that it is handed, which is named by (seed, epoch, image, position in the list): what an
+ * image becomes depends on nothing else.
+ */
+#ifndef ATH_DATA_AUGMENT_TRANSFORM_H
+#define ATH_DATA_AUGMENT_TRANSFORM_H
+
+#include "base/option.h"
+#include "data/augment/sample.h"
+
+/* Two normalised images f32 (channels, height, width); `own` is changed. */
+struct ath__mix {
+    float       *own;
+    const float *other;
+    int          channels, height, width;
+};
+
+struct ath__transform {
+    const char               *name, *summary;
+    const struct ath__option *options; /* arguments without a name are taken in this order */
+    size_t                    options_size;
+    /* Refuses options that images of this size do not allow; NULL = all are. */
+    ath_status (*fit)(const void *options, int channels, int height, int width, ath_error *err);
+    void (*apply)(const void *options, struct ath__sample *sample);
+    /* Mixes `other` into `own`; returns the weight of own's label, 0 to 1. NULL where there is `apply`. */
+    double (*mix)(const void *options, const struct ath__mix *mix, struct ath__rng *rng);
+};
+
+/* Uniform in [low, high). */
+double ath__draw_between(struct ath__rng *rng, double low, double high);
+/* Uniform over the whole numbers from low to high. */
+int ath__draw_whole(struct ath__rng *rng, int low, int high);
+/* True with probability p. */
+bool ath__draw_chance(struct ath__rng *rng, double p);
+/* Beta(alpha, alpha): the share of one of two gamma variates of shape alpha. */
+double ath__draw_beta(struct ath__rng *rng, double alpha);
+
+#endif
