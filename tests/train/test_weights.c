@@ -215,7 +215,7 @@ static void published_net(void **state) {
             labels[i] = record[0];
             must(ath__preprocess_apply(&imagenet, record + 1, 3, SIDE, SIDE, images + (size_t)i * PIXELS, &err), &err);
         }
-        struct ath__samples samples = {images, labels, 250};
+        struct ath__samples samples = {.images = images, .labels = labels, .count = 250};
         must(ath__network_eval(net.network, &samples, count_hits, &hits, &err), &err);
     }
     assert_int_equal(hits, 915);
