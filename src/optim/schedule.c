@@ -28,21 +28,30 @@ static const struct field {
     size_t      offset;
     const char *choices; /* "a|b": stored as the index */
 } fields[] = {
-#define FIELD(name, kind, member, choices) {name, kind, offsetof(struct ath__schedule_settings, member), choices},
-    FIELD("every", DURATION, every, NULL) FIELD("length", DURATION, length, NULL)
-        FIELD("period", DURATION, period, NULL) FIELD("milestones", MILESTONES, milestones, NULL)
-            FIELD("expression", EXPRESSION, expression, NULL) FIELD("factor", REAL, factor, NULL)
-                FIELD("start", REAL, start, NULL) FIELD("end", REAL, end, NULL) FIELD("power", REAL, power, NULL)
-                    FIELD("growth", REAL, growth, NULL) FIELD("rise", REAL, rise, NULL) FIELD("div", REAL, div, NULL)
-                        FIELD("final_div", REAL, final_div, NULL) FIELD("anneal", CHOICE, linear, "cosine|linear")
-                            FIELD("momentum_low", REAL, momentum_low, NULL)
-                                FIELD("momentum_high", REAL, momentum_high, NULL)
-                                    FIELD("metric", CHOICE, plateau.metric, "val_top1|val_loss|train_top1|train_loss")
-                                        FIELD("patience", REAL, plateau.patience, NULL)
-                                            FIELD("threshold", REAL, plateau.threshold, NULL)
-                                                FIELD("threshold_mode", CHOICE, plateau.absolute, "rel|abs")
-                                                    FIELD("cooldown", REAL, plateau.cooldown, NULL)
-                                                        FIELD("min_lr", REAL, plateau.min_lr, NULL)
+#define FIELD(name, kind, member, choices)                                                                             \
+    { name, kind, offsetof(struct ath__schedule_settings, member), choices }
+    FIELD("every", DURATION, every, NULL),
+    FIELD("length", DURATION, length, NULL),
+    FIELD("period", DURATION, period, NULL),
+    FIELD("milestones", MILESTONES, milestones, NULL),
+    FIELD("expression", EXPRESSION, expression, NULL),
+    FIELD("factor", REAL, factor, NULL),
+    FIELD("start", REAL, start, NULL),
+    FIELD("end", REAL, end, NULL),
+    FIELD("power", REAL, power, NULL),
+    FIELD("growth", REAL, growth, NULL),
+    FIELD("rise", REAL, rise, NULL),
+    FIELD("div", REAL, div, NULL),
+    FIELD("final_div", REAL, final_div, NULL),
+    FIELD("anneal", CHOICE, linear, "cosine|linear"),
+    FIELD("momentum_low", REAL, momentum_low, NULL),
+    FIELD("momentum_high", REAL, momentum_high, NULL),
+    FIELD("metric", CHOICE, plateau.metric, "val_top1|val_loss|train_top1|train_loss"),
+    FIELD("patience", REAL, plateau.patience, NULL),
+    FIELD("threshold", REAL, plateau.threshold, NULL),
+    FIELD("threshold_mode", CHOICE, plateau.absolute, "rel|abs"),
+    FIELD("cooldown", REAL, plateau.cooldown, NULL),
+    FIELD("min_lr", REAL, plateau.min_lr, NULL),
 #undef FIELD
 };
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -200,11 +209,11 @@ double ath__schedule_progress(const struct ath__schedule_settings *settings, con
     return fmin(time->step / (length > 0.0 ? length : time->steps), 1.0);
 }
 
-static double warmup_steps(const struct ath__rate *rate) {
+static double warmup_steps(const struct ath__rate_plan *rate) {
     return ath__duration_steps(&rate->settings.warmup, (double)rate->steps_per_epoch);
 }
 
-static struct ath__schedule_time time_at(const struct ath__rate *rate, int64_t step, double plateau) {
+static struct ath__schedule_time time_at(const struct ath__rate_plan *rate, int64_t step, double plateau) {
     double warmup = warmup_steps(rate);
     return (struct ath__schedule_time){.step = fmax((double)step - warmup, 0.0),
                                        .steps = fmax((double)rate->steps - warmup, 1.0),
@@ -212,17 +221,17 @@ static struct ath__schedule_time time_at(const struct ath__rate *rate, int64_t s
                                        .plateau = plateau};
 }
 
-bool ath__rate_warming(const struct ath__rate *rate, int64_t step) {
+bool ath__rate_warming(const struct ath__rate_plan *rate, int64_t step) {
     return (double)step < warmup_steps(rate);
 }
 
-double ath__rate_at(const struct ath__rate *rate, int64_t step, double plateau) {
+double ath__rate_at(const struct ath__rate_plan *rate, int64_t step, double plateau) {
     struct ath__schedule_time time = time_at(rate, step, plateau);
     if (ath__rate_warming(rate, step)) return rate->peak * ((double)step + 1.0) / (warmup_steps(rate) + 1.0);
     return rate->peak * rate->schedule->factor(&rate->settings, &time);
 }
 
-double ath__rate_momentum(const struct ath__rate *rate, int64_t step) {
+double ath__rate_momentum(const struct ath__rate_plan *rate, int64_t step) {
     struct ath__schedule_time time = time_at(rate, step, 1.0);
     return rate->schedule->momentum ? rate->schedule->momentum(&rate->settings, &time) : 0.0;
 }

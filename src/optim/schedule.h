@@ -90,7 +90,7 @@ ath_status ath__schedule_set(const struct ath__schedule *schedule, struct ath__s
                              const char *name, const char *value, ath_error *err);
 
 /* A whole run's rate. */
-struct ath__rate {
+struct ath__rate_plan {
     const struct ath__schedule   *schedule;
     struct ath__schedule_settings settings;
     double                        peak;
@@ -99,11 +99,11 @@ struct ath__rate {
 
 /* The rate for the step that follows `step` steps, warm-up included; `plateau` is the share that plateau decisions have
  * left (1 for other schedules). */
-double ath__rate_at(const struct ath__rate *rate, int64_t step, double plateau);
+double ath__rate_at(const struct ath__rate_plan *rate, int64_t step, double plateau);
 /* The momentum of that step, or 0 when the schedule leaves it alone. */
-double ath__rate_momentum(const struct ath__rate *rate, int64_t step);
+double ath__rate_momentum(const struct ath__rate_plan *rate, int64_t step);
 /* Is that step part of the warm-up? */
-bool ath__rate_warming(const struct ath__rate *rate, int64_t step);
+bool ath__rate_warming(const struct ath__rate_plan *rate, int64_t step);
 
 /* The step of a descent as a share of its length, 0 to 1: the length set, or all steps. */
 double ath__schedule_progress(const struct ath__schedule_settings *settings, const struct ath__schedule_time *time);

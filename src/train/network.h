@@ -4,7 +4,8 @@
  *
  *     images -> logits -> losses (N) -> gradients -> pack per group -> optimiser -> parameters
  *
- * Inputs: images, labels, rng (per batch); lr, loss_scale (per step). Outputs: logits, losses.
+ * Inputs: images, labels, rng (per batch); loss_scale and the update's scalars (per step). Outputs: logits, losses, and
+ * grad_norm where it is asked for.
  * The evaluation program's graph is the forward pass; input images, output logits.
  */
 #ifndef ATH_TRAIN_NETWORK_H
@@ -13,11 +14,22 @@
 #include "athanor/model.h"
 #include "graph/program.h"
 #include "optim/optimizer.h"
+#include "train/groups.h"
+
+enum { ATH_NETWORK_MAX_SCALARS = ATH_STORE_MAX_GROUPS * ATH_OPTIM_MAX_SCALARS + 8 };
 
 struct ath__network_settings {
-    const struct ath__optimizer *optimizer; /* NULL: evaluation only */
-    struct ath__optim_settings   optim;
-    double                       label_smoothing;
+    const struct ath__optimizer  *optimizer; /* NULL: evaluation only */
+    struct ath__optim_settings    optim;
+    double                        label_smoothing;
+    const struct ath__group_rule *rules; /* parameter groups; borrowed while the network is created */
+    int                           rule_count;
+    unsigned                      decay_exclude;   /* ATH_DECAY_EXCLUDE_* */
+    int64_t                       lookahead_steps; /* 0 = no Lookahead */
+    double                        lookahead_alpha;
+    double                        clip_norm, clip_value; /* 0 = no clipping */
+    bool                          measure_norm;          /* of the gradient, also without clipping */
+    double                        ema;                   /* decay of the weights' running average; 0 = none */
     const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
     bool        bf16;
     const char *layout, *only; /* see ath__assign_options; NULL = automatic */
@@ -28,9 +40,14 @@ struct ath__network {
     struct ath__network_settings settings;
     struct ath__store           *store;
     struct ath__program         *train, *eval;
-    uint64_t                     seed;    /* of dropout */
-    int64_t                      micro;   /* micro-batch size, 0 = whole batches */
-    uint64_t                     version; /* counts changes of the parameters */
+    uint64_t                     seed;     /* of dropout */
+    int64_t                      micro;    /* micro-batch size, 0 = whole batches */
+    uint64_t                     version;  /* counts changes of the parameters */
+    bool                         averaged; /* the parameters are their running average now (average.h) */
+    struct ath__groups           groups;
+    double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
+    double grad_norm; /* of the last step, before clipping; not a number where it is not measured */
+    float  scalars[ATH_NETWORK_MAX_SCALARS]; /* of the update */
 };
 
 /* Parameters are zero until started or loaded. Borrows the model. */
@@ -40,6 +57,10 @@ void       ath__network_destroy(struct ath__network *network);
 
 /* Starting values by policy ("xavier" ...) and seed. */
 ath_status ath__network_start(struct ath__network *network, const char *policy, uint64_t seed, ath_error *err);
+
+/* To be called when parameters were loaded from elsewhere behind the start: slow weights and averages begin where the
+ * parameters are. A restored run has them already. */
+void ath__network_begin(struct ath__network *network);
 
 /* One batch as the programs take it: images f32 (count,C,H,W). */
 struct ath__samples {
@@ -72,9 +93,5 @@ void ath__network_trace(struct ath__network *network,
 
 /* Planned bytes of the largest plan so far, over both programs. */
 size_t ath__network_planned(const struct ath__network *network);
-
-/* Does `name` match `pattern`, in which * stands for any characters and ? for one? Alternatives are separated by
- * commas. */
-bool ath__name_matches(const char *pattern, const char *name);
 
 #endif

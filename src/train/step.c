@@ -4,7 +4,9 @@
  * piece of another size runs on its own plan over the same accumulators.
  */
 #include "base/error.h"
+#include "train/average.h"
 #include "train/network.h"
+#include "train/update.h"
 
 #include <math.h>
 
@@ -17,11 +19,6 @@ static bool all_finite(const float *values, int64_t count) {
     float sum = 0.0f; /* a NaN or infinity anywhere shows in x * 0 */
     for (int64_t i = 0; i < count; i++) sum += values[i] * 0.0f;
     return sum == 0.0f;
-}
-
-static ath_status set_step_inputs(struct ath__plan *plan, const float *lr, const float *scale, ath_error *err) {
-    ATH_TRY(ath__plan_input(plan, "lr", lr, err));
-    return ath__plan_input(plan, "loss_scale", scale, err);
 }
 
 /* Forward and backward over one piece. */
@@ -49,7 +46,7 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
                              ath__network_sink sink, void *context, ath_error *err) {
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
-    float   rate = (float)lr, scale = 1.0f / (float)samples->count;
+    float   scale = 1.0f / (float)samples->count;
     int     channels, height, width;
     ath_model_input(network->model, &channels, &height, &width);
     int64_t           image = (int64_t)channels * height * width;
@@ -59,11 +56,15 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
         struct piece piece = {.samples = {samples->images + at * image, samples->labels + at,
                                           at + micro <= samples->count ? micro : samples->count - at}};
         ATH_TRY(ath__program_plan(network->train, piece.samples.count, accumulate, &piece.plan, err));
-        ATH_TRY(set_step_inputs(piece.plan, &rate, &scale, err));
+        ATH_TRY(ath__plan_input(piece.plan, "loss_scale", &scale, err));
+        ATH_TRY(ath__update_set(network, piece.plan, lr, step, err));
         if (!first) first = piece.plan;
         ATH_TRY(run_piece(network, &piece, step, index, sink, context, err));
     }
     ATH_TRY(ath__plan_run(first, ATH_PHASE_EPILOGUE, 0, err));
+    const float *norm = ath__plan_output(first, "grad_norm", NULL);
+    network->grad_norm = norm ? (double)*norm : NAN;
+    if (network->settings.ema > 0.0) ath__average_statistics(network, step);
     ath__network_changed(network);
     return ATH_OK;
 }

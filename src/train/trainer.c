@@ -15,13 +15,12 @@
 #include "train/settings.h"
 #include "train/setup.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-/* The rate of the step that follows `step` steps. */
 double ath__trainer_rate(const struct ath__trainer *t, int64_t step) {
-    return ath__schedule_rate(t->schedule, &t->schedule_settings, ath__config_real(t->config, "lr"), step,
-                              t->epochs * t->steps_per_epoch, t->steps_per_epoch);
+    return ath__rate_at(&t->rate, step, t->position.plateau.share);
 }
 
 void ath__trainer_progress(struct ath__trainer *t, ath_activity activity, int64_t batch, int64_t batches) {
@@ -64,14 +63,26 @@ static ath_status resolve_config(struct ath__trainer *t, const ath_config *confi
     return ath_config_load(t->config, path, err);
 }
 
-static ath_status read_schedule(struct ath__trainer *t, ath_error *err) {
-    ATH_TRY(ath__schedule_find(ath__config_text(t->config, "schedule"), &t->schedule, err));
-    struct ath__schedule_settings *s = &t->schedule_settings;
-    ATH_TRY(ath__duration_parse(ath__config_text(t->config, "schedule.every"), &s->every, err));
-    ATH_TRY(ath__duration_parse(ath__config_text(t->config, "warmup"), &s->warmup, err));
-    s->factor = ath__config_real(t->config, "schedule.factor");
-    s->end = ath__config_real(t->config, "schedule.end");
-    return ATH_OK;
+/* A momentum that cycles needs one to cycle. */
+static ath_status check_momentum(const struct ath__trainer *t, ath_error *err) {
+    const struct ath__groups *groups = &t->network->groups;
+    if (!(ath__rate_momentum(&t->rate, 0) > 0.0)) return ATH_OK;
+    for (int g = 0; g < groups->count; g++)
+        if (groups->at[g].optim.momentum > 0.0 || groups->at[g].optim.beta1 > 0.0) return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "schedule.momentum_low",
+                     "the schedule cycles momentum, but optimizer=%s runs without it: set momentum=0.9, say",
+                     ath__config_text(t->config, "optimizer"));
+}
+
+static void tell_groups(const struct ath__trainer *t) {
+    const struct ath__groups *groups = &t->network->groups;
+    struct ath__str           text = {0};
+    for (int g = 0; g < groups->count; g++)
+        ath__str_printf(&text, "%s%s: %d with %s, lr x%g, weight decay %g", g ? "; " : "", groups->at[g].name,
+                        groups->at[g].parameters, groups->at[g].optimizer->name, groups->at[g].lr,
+                        groups->at[g].optim.weight_decay);
+    if (groups->count > 1) ath__remark(t->hooks, "GROUPS", false, "parameter groups: %s", ath__str_text(&text));
+    ath__str_free(&text);
 }
 
 static ath_status copy_class_names(struct ath__trainer *t, ath_error *err) {
@@ -90,7 +101,6 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath_config           *config = t->config;
     enum ath__init_policy policy;
     ath__setup_threads(config);
-    ATH_TRY(read_schedule(t, err));
     ATH_TRY(ath__init_policy_find(ath__config_text(config, "init"), &policy, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &t->train_set, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
@@ -104,6 +114,11 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
     t->epochs = ath__config_int(config, "epochs");
     t->steps_per_epoch = ath__loader_batches(t->train_loader);
+    ATH_TRY(ath__rate_read(config, t->steps_per_epoch, t->hooks, &t->rate, err));
+    ATH_TRY(check_momentum(t, err));
+    ath__plateau_start(&t->position.plateau);
+    ath__rate_remarks(&t->rate, t->hooks);
+    tell_groups(t);
     return ATH_OK;
 }
 
@@ -138,6 +153,7 @@ static ath_status start_or_resume(struct ath__trainer *t, ath_error *err) {
     }
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
+    ath__network_begin(t->network);
     ATH_TRY(ath__run_folder_begin(&t->folder, t->config, &t->info, err));
     return ath__trainer_checkpoint(t, err);
 }
@@ -185,11 +201,13 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         if (batch.count == 0) return ATH_OK;
         double              lr = ath__trainer_rate(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count};
+        t->network->momentum = ath__rate_momentum(&t->rate, t->position.step);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
         t->position.step++;
         t->position.batch++;
+        if (!isnan(t->network->grad_norm)) t->position.grad_norm_sum += t->network->grad_norm;
         if (status == ATH_DIVERGED) return ath__trainer_diverged(t, "the loss", lr, err);
         ath__trainer_progress(t, ATH_ACTIVITY_TRAIN, t->position.batch, t->steps_per_epoch);
         bool stop = stop_wanted(t);

@@ -3,30 +3,29 @@
 #define ATH_TRAIN_TRAINER_H
 
 #include "data/loader.h"
-#include "optim/schedule.h"
 #include "train/checkpoint.h"
 #include "train/model_file.h"
+#include "train/rate.h"
 #include "train/run_folder.h"
 
 struct ath__trainer {
-    ath_config                   *config;
-    const ath_hooks              *hooks;
-    struct ath__run_folder        folder;
-    ath_dataset                  *train_set, *val_set;
-    ath_model                    *model;
-    struct ath__network          *network;
-    struct ath__loader           *train_loader, *val_loader;
-    struct ath__model_info        info;
-    struct ath__position          position;
-    struct ath__metrics           epoch_metrics, val_metrics;
-    const struct ath__schedule   *schedule;
-    struct ath__schedule_settings schedule_settings;
-    int64_t                       epochs, steps_per_epoch;
-    int64_t                       resumed_epoch_count;
-    double                        last_checkpoint; /* clock */
-    double                        epoch_start, epoch_wait;
-    ath_train_result             *result;
-    bool                          finished_early;
+    ath_config            *config;
+    const ath_hooks       *hooks;
+    struct ath__run_folder folder;
+    ath_dataset           *train_set, *val_set;
+    ath_model             *model;
+    struct ath__network   *network;
+    struct ath__loader    *train_loader, *val_loader;
+    struct ath__model_info info;
+    struct ath__position   position;
+    struct ath__metrics    epoch_metrics, val_metrics;
+    struct ath__rate_plan  rate;
+    int64_t                epochs, steps_per_epoch;
+    int64_t                resumed_epoch_count;
+    double                 last_checkpoint; /* clock */
+    double                 epoch_start, epoch_wait;
+    ath_train_result      *result;
+    bool                   finished_early;
 };
 
 /* The rate of the step that follows `step` steps. */
