@@ -21,7 +21,7 @@
 static const char *const fixed_keys[] = {
     "model",           "data",          "resize",    "normalize",       "classes", "batch", "micro_batch", "optimizer",
     "label_smoothing", "init",          "weights",   "freeze",          "reparam", "seed",  "precision",   "clip.norm",
-    "clip.value",      "decay.exclude", "lookahead", "lookahead.alpha", "ema"};
+    "clip.value",      "decay.exclude", "lookahead", "lookahead.alpha", "ema",     "sam"};
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

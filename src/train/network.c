@@ -25,8 +25,12 @@ static void build_eval(void *context, ath_graph *graph, int64_t batch) {
     ath_output(graph, ath_model_build(network->model, graph, x, false, ATH_NONE), "logits");
 }
 
+/* What is done with the gradients: ath__update_build, or the first half of a step of SAM. */
+typedef void update_fn(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
+
 /* Gradients of all trained parameters, then their update. */
-static void build_backward(struct ath__network *network, ath_graph *graph, ath_value losses, int64_t batch) {
+static void build_backward(struct ath__network *network, ath_graph *graph, ath_value losses, int64_t batch,
+                           update_fn *update) {
     struct ath__store *store = network->store;
     ath_value          scale = ath_step_input(graph, "loss_scale", ATH_F32, (ath_shape){.rank = 0});
     ath_value          seed = ath_expand(graph, scale, ath_shape_of(batch));
@@ -51,22 +55,29 @@ static void build_backward(struct ath__network *network, ath_graph *graph, ath_v
         if (grads[i] == ATH_NONE)
             ath_graph_fail(graph, ATH_USAGE, "the parameter '%s' has no influence on the loss",
                            graph->values[wrt[i]].name);
-    if (ath_graph_status(graph, NULL) == ATH_OK) ath__update_build(network, graph, grads, first);
+    if (ath_graph_status(graph, NULL) == ATH_OK) update(network, graph, grads, first);
 done:
     ath__free(wrt);
     ath__free(grads);
 }
 
-static void build_train(void *context, ath_graph *graph, int64_t batch) {
-    struct ath__network *network = context;
-    ath_value            x = images_input(network, graph, batch);
-    ath_value            labels = ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
-    ath_value            rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
-    ath_value            logits = ath_model_build(network->model, graph, x, true, rng);
-    ath_value            losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
+static void build_step(struct ath__network *network, ath_graph *graph, int64_t batch, update_fn *update) {
+    ath_value x = images_input(network, graph, batch);
+    ath_value labels = ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
+    ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
+    ath_value logits = ath_model_build(network->model, graph, x, true, rng);
+    ath_value losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
     ath_output(graph, logits, "logits");
     ath_output(graph, losses, "losses");
-    build_backward(network, graph, losses, batch);
+    build_backward(network, graph, losses, batch, update);
+}
+
+static void build_train(void *context, ath_graph *graph, int64_t batch) {
+    build_step(context, graph, batch, ath__update_build);
+}
+
+static void build_ascent(void *context, ath_graph *graph, int64_t batch) {
+    build_step(context, graph, batch, ath__update_build_ascent);
 }
 
 /* Parameters and states of the model, then what the update keeps. */
@@ -96,6 +107,7 @@ static ath_status create_store(struct ath__network *network, ath_error *err) {
 void ath__network_destroy(struct ath__network *network) {
     if (!network) return;
     ath__program_destroy(network->train);
+    ath__program_destroy(network->ascent);
     ath__program_destroy(network->eval);
     ath__store_destroy(network->store);
     ath__free(network);
@@ -120,6 +132,9 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
     program.build = build_train;
     program.options.training = true;
     if (status == ATH_OK && settings->optimizer) status = ath__program_create(&program, &made->train, err);
+    program.build = build_ascent;
+    if (status == ATH_OK && settings->optimizer && settings->sam > 0.0)
+        status = ath__program_create(&program, &made->ascent, err);
     if (status != ATH_OK) {
         ath__network_destroy(made);
         return status;
@@ -200,5 +215,6 @@ void ath__network_trace(struct ath__network *network,
 
 size_t ath__network_planned(const struct ath__network *network) {
     size_t eval = ath__program_peak(network->eval), train = network->train ? ath__program_peak(network->train) : 0;
+    if (network->ascent) train += ath__program_peak(network->ascent);
     return eval > train ? eval : train;
 }

@@ -29,6 +29,7 @@ struct ath__network_settings {
     double                        lookahead_alpha;
     double                        clip_norm, clip_value; /* 0 = no clipping */
     bool                          measure_norm;          /* of the gradient, also without clipping */
+    double                        sam;                   /* radius of sharpness-aware minimisation; 0 = none */
     double                        ema;                   /* decay of the weights' running average; 0 = none */
     const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
     bool        bf16;
@@ -39,12 +40,13 @@ struct ath__network {
     const ath_model             *model; /* borrowed */
     struct ath__network_settings settings;
     struct ath__store           *store;
-    struct ath__program         *train, *eval;
-    uint64_t                     seed;     /* of dropout */
-    int64_t                      micro;    /* micro-batch size, 0 = whole batches */
-    uint64_t                     version;  /* counts changes of the parameters */
-    bool                         averaged; /* the parameters are their running average now (average.h) */
+    struct ath__program         *train, *eval, *ascent; /* ascent: the first half of a step of SAM, or NULL */
+    uint64_t                     seed;                  /* of dropout */
+    int64_t                      micro;                 /* micro-batch size, 0 = whole batches */
+    uint64_t                     version;               /* counts changes of the parameters */
+    bool                         averaged;              /* the parameters are their running average now (average.h) */
     struct ath__groups           groups;
+    float                        loss_scale;
     double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
     double grad_norm; /* of the last step, before clipping; not a number where it is not measured */
     float  scalars[ATH_NETWORK_MAX_SCALARS]; /* of the update */

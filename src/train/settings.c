@@ -58,6 +58,7 @@ static const struct ath__setting table[] = {
     FLAG("log.grad_norm", "false", "log the gradient's norm also without clipping"),
     INT("lookahead", "0", 0, 1000000, "Lookahead: steps between two of the slow weights; 0 = none"),
     REAL("lookahead.alpha", "0.5", 0, 1, "Lookahead: share of the way that slow weights go"),
+    REAL("sam", "0", 0, 100, "sharpness-aware minimisation: radius (0.05); two passes a step; 0 = none"),
     REAL("ema", "0", 0, 0.9999999, "running average of the weights: its decay (0.999); 0 = none"),
     TEXT("schedule", "constant",
          "learning-rate schedule: constant, step, multistep, lambda, exponential, polynomial, square, linear, cosine, "

@@ -138,6 +138,7 @@ ath_status ath__setup_update(const ath_config *config, const ath_hooks *hooks, s
     settings->clip_value = ath__config_real(config, "clip.value");
     settings->measure_norm = ath__config_flag(config, "log.grad_norm");
     settings->ema = ath__config_real(config, "ema");
+    settings->sam = ath__config_real(config, "sam");
     if (settings->clip_norm > 0.0 && settings->clip_value > 0.0)
         return ath__fail(err, ATH_USAGE, "clip", "clip.norm and clip.value exclude each other: give one");
     return ATH_OK;

@@ -10,6 +10,12 @@
  *     slow = slow + a * (p - slow)
  *     p = (1 - s) * p + s * slow
  *
+ * Sharpness-aware minimisation (SAM; Foret et al., ICLR 2021): the gradient is that at the worst point nearby, so that a
+ * step is two passes. The first leaves running statistics alone; clipping is the second's.
+ *
+ *     aside = p;  p = p + sam * g / (|g| + 1e-12)
+ *     g' at p;  the update of `aside` by g' becomes p
+ *
  * Running average of the weights, with d_t = min(ema, (1 + t) / (10 + t)) behind t steps:
  *
  *     average = average + (1 - d_t) * (p - average)
@@ -25,7 +31,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double norm_floor = 1e-6;
+static const double norm_floor = 1e-6, ascent_floor = 1e-12;
 
 enum { SLOW_ALPHA, SLOW_SYNC, FAST_KEEP, AVERAGE_FRESH, SHARED_SCALARS };
 static const char *const shared_names[SHARED_SCALARS] = {"update.slow_alpha", "update.slow_sync", "update.fast_keep",
@@ -38,6 +44,10 @@ static void slot_name(char *name, size_t capacity, int slot, int group) {
 
 static void slow_name(char *name, size_t capacity, int group) {
     snprintf(name, capacity, "optimizer.slow.group%d", group);
+}
+
+static void aside_name(char *name, size_t capacity, int group) {
+    snprintf(name, capacity, "optimizer.aside.group%d", group);
 }
 
 static void scalar_name(char *name, size_t capacity, int scalar, int group) {
@@ -67,8 +77,8 @@ static ath_value clipped_value(ath_graph *graph, ath_value grad, double limit) {
     return ath_binary_op(graph, ath_binary_op(graph, grad, low, ATH_BINARY_MAX), high, ATH_BINARY_MIN);
 }
 
-/* The norm over all groups as the output "grad_norm", and the factor that clips by it, or ATH_NONE. */
-static ath_value norm_factor(const struct ath__network *network, ath_graph *graph, const ath_value *packed) {
+/* The norm over all groups; ATH_NONE if there are none. */
+static ath_value whole_norm(const struct ath__network *network, ath_graph *graph, const ath_value *packed) {
     ath_value sum = ATH_NONE;
     for (int g = 0; g < network->store->groups; g++) {
         if (packed[g] == ATH_NONE) continue;
@@ -76,12 +86,22 @@ static ath_value norm_factor(const struct ath__network *network, ath_graph *grap
             ath_reduce_op(graph, ath_unary_op(graph, packed[g], ATH_UNARY_SQUARE), ATH_REDUCE_SUM, 1, false);
         sum = sum == ATH_NONE ? squares : ath_add(graph, sum, squares);
     }
-    if (sum == ATH_NONE) return ATH_NONE;
-    ath_value norm = ath_unary_op(graph, sum, ATH_UNARY_SQRT);
+    return sum == ATH_NONE ? ATH_NONE : ath_unary_op(graph, sum, ATH_UNARY_SQRT);
+}
+
+/* limit / (norm + floor) */
+static ath_value over_norm(ath_graph *graph, double limit, ath_value norm, double floor) {
+    ath_value inverse = ath_unary_op(graph, ath_scale(graph, norm, 1.0, floor), ATH_UNARY_RECIPROCAL);
+    return ath_scale(graph, inverse, limit, 0.0);
+}
+
+/* The norm as the output "grad_norm", and the factor that clips by it, or ATH_NONE. */
+static ath_value norm_factor(const struct ath__network *network, ath_graph *graph, const ath_value *packed) {
+    ath_value norm = whole_norm(network, graph, packed);
+    if (norm == ATH_NONE) return ATH_NONE;
     ath_output(graph, norm, "grad_norm");
     if (!(network->settings.clip_norm > 0.0)) return ATH_NONE;
-    ath_value inverse = ath_unary_op(graph, ath_scale(graph, norm, 1.0, norm_floor), ATH_UNARY_RECIPROCAL);
-    return ath_binary_op(graph, ath_scale(graph, inverse, network->settings.clip_norm, 0.0),
+    return ath_binary_op(graph, over_norm(graph, network->settings.clip_norm, norm, norm_floor),
                          ath__graph_scalar(graph, 1.0), ATH_BINARY_MIN);
 }
 
@@ -141,11 +161,34 @@ static void build_group(struct update *update, int group, ath_value grad) {
         scalar_name(name, sizeof name, s, group);
         step.scalar[s] = scalar_input(graph, name);
     }
+    ath_value target = step.params;
+    if (network->settings.sam > 0.0) {
+        aside_name(name, sizeof name, group);
+        step.params = ath_state(graph, name, ath_shape_of(total), zero);
+    }
     ath_value moved = rule->optimizer->build(graph, &rule->optim, &step);
     if (network->settings.lookahead_steps > 0) moved = look_ahead(update, moved, group, total);
-    ath__graph_store(graph, moved, step.params);
+    ath__graph_store(graph, moved, target);
     if (network->settings.ema > 0.0) average(update, moved, group, total);
     ath__free((void *)(uintptr_t)step.pieces);
+}
+
+void ath__update_build_ascent(struct ath__network *network, ath_graph *graph, const ath_value *grads,
+                              const int *first) {
+    ath_value packed[ATH_STORE_MAX_GROUPS];
+    for (int v = 0; v < graph->value_count; v++) graph->values[v].stored_in = ATH_NONE; /* running statistics */
+    for (int g = 0; g < network->store->groups; g++) {
+        int count = first[g + 1] - first[g];
+        packed[g] = count > 0 ? ath__graph_apply(graph, &ath__op_pack, NULL, grads + first[g], count) : ATH_NONE;
+    }
+    ath_value norm = whole_norm(network, graph, packed);
+    if (norm == ATH_NONE) return;
+    ath_value factor = over_norm(graph, network->settings.sam, norm, ascent_floor);
+    for (int g = 0; g < network->store->groups; g++) {
+        if (packed[g] == ATH_NONE) continue;
+        ath_value params = ath__graph_flat(graph, g, (int64_t)network->store->group_count[g]);
+        ath__graph_store(graph, ath_add(graph, params, ath_mul(graph, packed[g], factor)), params);
+    }
 }
 
 void ath__update_build(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first) {
@@ -180,6 +223,10 @@ ath_status ath__update_add_states(struct ath__network *network, ath_error *err) 
             slot_name(name, sizeof name, s, g);
             ATH_TRY(ath__store_add_state(store, name, &shape, err));
         }
+        if (network->settings.sam > 0.0) {
+            aside_name(name, sizeof name, g);
+            ATH_TRY(ath__store_add_state(store, name, &shape, err));
+        }
         if (network->settings.lookahead_steps > 0) {
             slow_name(name, sizeof name, g);
             ATH_TRY(ath__store_add_state(store, name, &shape, err));
@@ -188,14 +235,30 @@ ath_status ath__update_add_states(struct ath__network *network, ath_error *err) 
     return network->settings.ema > 0.0 ? ath__average_add_states(network, err) : ATH_OK;
 }
 
-void ath__update_start(struct ath__network *network) {
+/* Copies between the parameters of every group and the states that `name_of` names. */
+static void copy_groups(struct ath__network *network, void (*name_of)(char *name, size_t capacity, int group),
+                        bool                 back) {
     struct ath__store *store = network->store;
     for (int g = 0; g < store->groups; g++) {
         char name[64];
-        slow_name(name, sizeof name, g);
-        struct ath__entry *slow = ath__store_find(store, name);
-        if (slow) memcpy(slow->data, store->params + store->group_first[g], store->group_count[g] * sizeof(float));
+        name_of(name, sizeof name, g);
+        struct ath__entry *state = ath__store_find(store, name);
+        float             *params = store->params + store->group_first[g];
+        if (!state) continue;
+        memcpy(back ? params : state->data, back ? state->data : params, store->group_count[g] * sizeof(float));
     }
+}
+
+void ath__update_start(struct ath__network *network) {
+    copy_groups(network, slow_name, false);
+}
+
+void ath__update_set_aside(struct ath__network *network) {
+    copy_groups(network, aside_name, false);
+}
+
+void ath__update_put_back(struct ath__network *network) {
+    copy_groups(network, aside_name, true);
 }
 
 static ath_status set_scalar(struct ath__network *network, struct ath__plan *plan, int *used, const char *name,

@@ -13,6 +13,12 @@
  * groups. */
 void ath__update_build(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
 
+/* The first half of a step of SAM: moves the parameters up the gradient. Those in front of it are set aside before, and
+ * the second half, ath__update_build, updates them. */
+void ath__update_build_ascent(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
+void ath__update_set_aside(struct ath__network *network);
+void ath__update_put_back(struct ath__network *network);
+
 /* Adds what the update keeps from step to step to the store: optimiser states, slow weights, running averages. */
 ath_status ath__update_add_states(struct ath__network *network, ath_error *err);
 

@@ -404,6 +404,43 @@ static void test_micro_batches(void **state) {
     ath__network_destroy(network);
 }
 
+/* SAM: the gradient at p + radius * g / |g|, the step from p; running statistics move once. The point nearby is known to a
+ * few u, so its gradient is the kernel's to rounding (1e-5 of the largest), but for a kink in between. */
+static void test_sam(void **state) {
+    (void)state;
+    struct gradients     g = measure();
+    struct ath__network *network = NETWORK("sam", "0.05"), *there = NETWORK("optimizer", "sgd");
+    size_t               count = there->store->params_count;
+    float               *before = copy_of(network->store->params, count);
+    double               norm = norm_of(&g), largest = 0.0;
+    for (size_t i = 0; i < count; i++) {
+        double slope = (double)g.before[i] - (double)g.network->store->params[i];
+        there->store->params[i] = (float)((double)before[i] + 0.05 * slope / norm);
+    }
+    ath__network_changed(there);
+    float *nearby = copy_of(there->store->params, count);
+    step(there, 1.0, 0);
+    step(network, 0.5, 0);
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs((double)nearby[i] - (double)there->store->params[i]));
+    for (size_t i = 0; i < count; i++) {
+        double slope = (double)nearby[i] - (double)there->store->params[i];
+        assert_true(fabs((double)network->store->params[i] - ((double)before[i] - 0.5 * slope)) <= 1e-5 * largest);
+    }
+    for (int i = 0; i < there->store->count; i++) {
+        const struct ath__entry *one = &there->store->entries[i], *other = ath__store_find(network->store, one->name);
+        if (one->leaf != ATH_LEAF_STATE) continue;
+        for (int64_t k = 0; k < ath_shape_count(&one->shape); k++)
+            assert_true(fabs((double)one->data[k] - (double)other->data[k]) <=
+                        1e-5 * (1.0 + fabs((double)one->data[k])));
+    }
+    ath__free(before);
+    ath__free(nearby);
+    ath__network_destroy(network);
+    ath__network_destroy(there);
+    forget(&g);
+}
+
 /* ---- resuming ---------------------------------------------------------------------------------------------------- */
 
 /* A checkpoint of other groups is refused, by the name of the parameter that moved. */
@@ -444,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_average),
         cmocka_unit_test(test_micro_batches),
         cmocka_unit_test(test_checkpoint_groups),
+        cmocka_unit_test(test_sam),
     };
     return cmocka_run_group_tests(tests, prepare, clean);
 }
