@@ -81,6 +81,14 @@ ath_status ath_schedule_show(const ath_config *config, const ath_hooks *hooks, a
     return status;
 }
 
+/* A few far drops read best on a logarithmic axis, a curve on a linear one. */
+static ath__plot_scale scale_of(const ath_schedule_plan *plan) {
+    enum { FEW = 8 };
+    int64_t changes = 0;
+    for (int64_t i = 1; i < plan->points; i++) changes += plan->y[i] < plan->y[i - 1] || plan->y[i] > plan->y[i - 1];
+    return changes <= FEW ? ATH_PLOT_AUTO : ATH_PLOT_LINEAR;
+}
+
 ath_status ath_schedule_plot(const ath_schedule_plan *plan, const char *png_path, ath_error *err) {
     char                          title[128], subtitle[160];
     const struct ath__plot_series series = {NULL, plan->x, plan->y, plan->points, ath__plot_color(0), false};
@@ -89,7 +97,7 @@ ath_status ath_schedule_plot(const ath_schedule_plan *plan, const char *png_path
                                            .series = &series,
                                            .series_count = 1,
                                            .x_scale = ATH_PLOT_LINEAR,
-                                           .y_scale = ATH_PLOT_AUTO,
+                                           .y_scale = scale_of(plan),
                                            .y_floor = 0.0,
                                            .y_ceiling = NAN,
                                            .row = 0,

@@ -101,6 +101,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath_config           *config = t->config;
     enum ath__init_policy policy;
     ath__setup_threads(config);
+    ATH_TRY(ath__rate_read(config, 1, NULL, &t->rate, err)); /* faults in it need no data to be seen */
     ATH_TRY(ath__init_policy_find(ath__config_text(config, "init"), &policy, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &t->train_set, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));

@@ -243,7 +243,7 @@ static void test_refused(void **state) {
     REFUSED("nesterov=true needs momentum", "nesterov", "true");
     REFUSED("exclude each other", "clip.norm", "1", "clip.value", "1");
     REFUSED("decay.exclude must be", "decay.exclude", "weights");
-    REFUSED("did you mean 'adamw'", "optimizer", "adamv");
+    REFUSED("did you mean 'adam'", "optimizer", "adamv");
 }
 
 /* What the recipe says of another optimiser does not stand in the way of the command line. */
