@@ -115,7 +115,11 @@ static void describe(const struct ath__param_group *group, struct ath__str *text
 char *ath__groups_text(const struct ath__groups *groups, const struct ath__store *store) {
     struct ath__str texts[ATH_STORE_MAX_GROUPS] = {{0}};
     json_t         *all = json_object();
-    for (int g = 0; g < groups->count; g++) describe(&groups->at[g], &texts[g]);
+    bool            failed = false;
+    for (int g = 0; g < groups->count; g++) {
+        describe(&groups->at[g], &texts[g]);
+        failed |= texts[g].failed;
+    }
     for (int i = 0; i < store->count; i++) {
         const struct ath__entry *entry = &store->entries[i];
         if (entry->leaf != ATH_LEAF_PARAM) continue;
@@ -124,7 +128,7 @@ char *ath__groups_text(const struct ath__groups *groups, const struct ath__store
         json_object_set_new(all, entry->name, json_string(group));
     }
     for (int g = 0; g < groups->count; g++) ath__str_free(&texts[g]);
-    char *text = ath__json_text(all, JSON_COMPACT);
+    char *text = failed ? NULL : ath__json_text(all, JSON_COMPACT);
     json_decref(all);
     return text;
 }
