@@ -16,7 +16,7 @@
 #include "graph/plan.h"
 #include "graph/store.h"
 #include "optim/optimizer.h"
-#include "train/network.h"
+#include "train/settings.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -263,10 +263,26 @@ static void test_settings(void **state) {
     assert_true(ath__optim_is_key("centered") && !ath__optim_is_key("schedule"));
 }
 
+/* The key table knows every optimiser and every setting of one, and leaves their defaults to them. */
+static void test_table(void **state) {
+    (void)state;
+    const char *summary = ath__setting_find("optimizer")->summary;
+    for (int i = 0; ath__optimizer_at(i); i++) {
+        if (!strstr(summary, ath__optimizer_at(i)->name)) fail_msg("help does not name %s", ath__optimizer_at(i)->name);
+        assert_int_equal(ath__setting_check(ath__setting_find("lr"), ath__optimizer_at(i)->lr, NULL), ATH_OK);
+        for (const struct ath__optim_key *key = ath__optimizer_at(i)->keys; key->name; key++) {
+            const struct ath__setting *setting = ath__setting_find(key->name);
+            if (!setting || strcmp(setting->fallback, "auto") != 0) fail_msg("no setting %s=auto", key->name);
+            assert_int_equal(ath__setting_check(setting, key->fallback, NULL), ATH_OK);
+            assert_true(ath__optim_is_key(key->name));
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),        cmocka_unit_test(test_all_covered), cmocka_unit_test(test_lars_zero),
-        cmocka_unit_test(test_nadam_product), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_nadam_product), cmocka_unit_test(test_settings),    cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

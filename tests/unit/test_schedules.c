@@ -9,6 +9,7 @@
 #include "optim/expression.h"
 #include "optim/schedule.h"
 #include "train/rate.h"
+#include "train/settings.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -299,11 +300,28 @@ static void test_remarks(void **state) {
     assert_string_equal(remark_of("plateau", NULL, NULL, "2ep"), "");
 }
 
+/* The key table knows every schedule and every setting of one, and leaves their defaults to them. */
+static void test_table(void **state) {
+    (void)state;
+    const char *summary = ath__setting_find("schedule")->summary;
+    for (int i = 0; ath__schedule_at(i); i++) {
+        if (!strstr(summary, ath__schedule_at(i)->name)) fail_msg("help does not name %s", ath__schedule_at(i)->name);
+        for (const struct ath__schedule_key *key = ath__schedule_at(i)->keys; key->name; key++) {
+            char name[64];
+            snprintf(name, sizeof name, "schedule.%s", key->name);
+            const struct ath__setting *setting = ath__setting_find(name);
+            if (!setting || strcmp(setting->fallback, "auto") != 0) fail_msg("no setting %s=auto", name);
+            if (key->fallback) assert_int_equal(ath__setting_check(setting, key->fallback, NULL), ATH_OK);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden),      cmocka_unit_test(test_all_covered),     cmocka_unit_test(test_plateau),
         cmocka_unit_test(test_plateau_nan), cmocka_unit_test(test_warmup),          cmocka_unit_test(test_settings),
         cmocka_unit_test(test_expressions), cmocka_unit_test(test_bad_expressions), cmocka_unit_test(test_remarks),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
