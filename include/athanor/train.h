@@ -37,6 +37,8 @@ typedef struct ath_progress {
 typedef struct ath_epoch {
     int64_t epoch; /* from 1 */
     double  lr, train_loss, train_top1, val_loss, val_top1, seconds, images_per_second, data_wait;
+    double  ema_loss, ema_top1; /* validation with the weights' running average; 0 or not a number without one */
+    double  grad_norm;          /* mean norm of the gradient, before clipping; the same where it is not measured */
 } ath_epoch;
 
 /* A remark about the run in plain words: "the loss has stood at ln 10 = 2.303 for an epoch ...". */
@@ -71,6 +73,28 @@ typedef struct ath_train_result {
  * filled as far as the run went. */
 ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result,
                              ath_error *err);
+
+/* The learning rate that a configuration plans, epoch by epoch, without training. `plateau` rates only fall when a metric
+ * stands still: they are shown as if it never did. */
+typedef struct ath_schedule_epoch {
+    int64_t epoch;                  /* from 1 */
+    double  first, last, low, high; /* rates of its first and last step, lowest and highest */
+    double  momentum;               /* of its last step; 0 = as set */
+} ath_schedule_epoch;
+typedef struct ath_schedule_plan {
+    char                schedule[32], optimizer[32];
+    double              peak;
+    int64_t             epochs, steps_per_epoch;
+    ath_schedule_epoch *rows;  /* epochs of them */
+    double             *x, *y; /* points of the curve: epochs done, rate */
+    int64_t             points;
+} ath_schedule_plan;
+
+/* Reads the size of data= for the steps per epoch; remarks go to the hook. */
+ATH_API ath_status ath_schedule_show(const ath_config *config, const ath_hooks *hooks, ath_schedule_plan *plan,
+                                     ath_error *err);
+ATH_API ath_status ath_schedule_plot(const ath_schedule_plan *plan, const char *png_path, ath_error *err);
+ATH_API void       ath_schedule_plan_free(ath_schedule_plan *plan);
 
 /* The result as one JSON object: what summary.json and `athanor train --json` hold (docs/run-folder.md). Freed with
  * ath_text_free; NULL when memory runs out. */

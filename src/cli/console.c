@@ -147,12 +147,14 @@ static void on_progress(const ath_progress *progress, void *context) {
 }
 
 static void on_epoch(const ath_epoch *epoch, void *context) {
-    char speed[32];
+    char speed[32], average[48] = "";
     (void)context;
-    console_note("epoch %3" PRId64
-                 "  train loss %.4f  top-1 %6.2f%%  |  val loss %.4f  top-1 %s%6.2f%%%s  |  lr %.4g  %.1f s  %s img/s",
-                 epoch->epoch, epoch->train_loss, epoch->train_top1, epoch->val_loss, paint("\033[1m"), epoch->val_top1,
-                 paint("\033[0m"), epoch->lr, epoch->seconds, console_count((int64_t)epoch->images_per_second, speed));
+    if (epoch->ema_top1 > 0.0) snprintf(average, sizeof average, "  averaged %6.2f%%", epoch->ema_top1);
+    console_note(
+        "epoch %3" PRId64
+        "  train loss %.4f  top-1 %6.2f%%  |  val loss %.4f  top-1 %s%6.2f%%%s%s  |  lr %.4g  %.1f s  %s img/s",
+        epoch->epoch, epoch->train_loss, epoch->train_top1, epoch->val_loss, paint("\033[1m"), epoch->val_top1,
+        paint("\033[0m"), average, epoch->lr, epoch->seconds, console_count((int64_t)epoch->images_per_second, speed));
 }
 
 static void on_remark(const ath_remark *remark, void *context) {

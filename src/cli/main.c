@@ -64,6 +64,8 @@ static ath_status take_option(struct invocation *invocation, const char *word, b
         invocation->dot = true;
     else if (strcmp(name, "show-config") == 0)
         *show = true;
+    else if (strcmp(name, "show-schedule") == 0)
+        invocation->show_schedule = true;
     else if (strncmp(name, "stage=", 6) == 0)
         invocation->stage = word + 2 + 6;
     else if (strncmp(name, "output=", 7) == 0)

@@ -12,8 +12,9 @@ struct invocation {
     const char **words; /* arguments that are neither key=value nor --option */
     int          word_count;
     bool         json, quiet, dot;
-    const char  *stage;  /* --stage=NAME */
-    const char  *output; /* -o FILE, --output=FILE */
+    bool         show_schedule; /* --show-schedule: plan and draw, do not train */
+    const char  *stage;         /* --stage=NAME */
+    const char  *output;        /* -o FILE, --output=FILE */
 };
 
 struct verb {

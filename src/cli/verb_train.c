@@ -1,10 +1,56 @@
 /* athanor train */
 #include "cli/console.h"
+#include "cli/json_out.h"
 #include "cli/verb.h"
 
 #include <stdio.h>
 
+static void print_plan(const ath_schedule_plan *plan) {
+    bool cycles = false;
+    for (int64_t e = 0; e < plan->epochs; e++) cycles = cycles || plan->rows[e].momentum > 0.0;
+    printf("%5s  %-12s %-12s %-12s %-12s%s\n", "epoch", "first step", "last step", "lowest", "highest",
+           cycles ? " momentum" : "");
+    for (int64_t e = 0; e < plan->epochs; e++) {
+        const ath_schedule_epoch *row = &plan->rows[e];
+        printf("%5lld  %-12.6g %-12.6g %-12.6g %-12.6g", (long long)row->epoch, row->first, row->last, row->low,
+               row->high);
+        if (cycles) printf(" %.4g", row->momentum);
+        putchar('\n');
+    }
+}
+
+static json_t *plan_json(const ath_schedule_plan *plan, const char *png) {
+    json_t *rows = json_array();
+    for (int64_t e = 0; e < plan->epochs; e++) {
+        const ath_schedule_epoch *row = &plan->rows[e];
+        json_array_append_new(rows, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "epoch", (json_int_t)row->epoch,
+                                              "first", row->first, "last", row->last, "low", row->low, "high",
+                                              row->high, "momentum", row->momentum));
+    }
+    return json_pack("{s:s, s:s, s:f, s:I, s:I, s:s, s:o}", "schedule", plan->schedule, "optimizer", plan->optimizer,
+                     "peak", plan->peak, "epochs", (json_int_t)plan->epochs, "steps_per_epoch",
+                     (json_int_t)plan->steps_per_epoch, "plot", png, "rates", rows);
+}
+
+/* --show-schedule */
+static ath_status show_schedule(const struct invocation *invocation, ath_error *err) {
+    const char       *png = invocation->output ? invocation->output : "schedule.png";
+    ath_schedule_plan plan;
+    ath_hooks         hooks = console_hooks();
+    ath_status        status = ath_schedule_show(invocation->config, &hooks, &plan, err);
+    if (status != ATH_OK) return status;
+    status = ath_schedule_plot(&plan, png, err);
+    if (status == ATH_OK && invocation->json)
+        status = json_print(plan_json(&plan, png), err);
+    else if (status == ATH_OK)
+        print_plan(&plan);
+    if (status == ATH_OK) console_note("drawn in %s", png);
+    ath_schedule_plan_free(&plan);
+    return status;
+}
+
 static ath_status run(const struct invocation *invocation, ath_error *err) {
+    if (invocation->show_schedule) return show_schedule(invocation, err);
     ath_train_result result;
     ath_hooks        hooks = console_hooks();
     ath_status       status = ath_train(invocation->config, &hooks, &result, err);
@@ -35,12 +81,21 @@ const struct verb verb_train = {
                 "  athanor train recipe=mnist/lenet5 seed=2 out=runs/second\n"
                 "  athanor train resume=runs/last\n"
                 "  athanor train model=lenet5 data=mnist reparam=wn lr=0.3\n"
-                "\nThe first Ctrl-C finishes the step and saves a checkpoint.\n",
+                "  athanor train recipe=mnist/lenet5 schedule=one-cycle --show-schedule -o rate.png\n"
+                "  athanor train model=lenet5 data=mnist optimizer=adamw decay.exclude=norm,bias ema=0.999\n"
+                "  athanor train model=lenet5 data=mnist group.bias.match='*.bias' group.bias.lr=64\n"
+                "\n--show-schedule prints and draws the planned learning rate without training.\n"
+                "The first Ctrl-C finishes the step and saves a checkpoint.\n",
     .keys =
-        "model data resize normalize augment epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
-        "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
-        "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
-        "checkpoint.seconds layout implementation loader.threads",
+        "model data resize normalize augment epochs batch micro_batch lr optimizer momentum dampening nesterov "
+        "weight_decay beta1 beta2 eps alpha centered momentum_decay lr_decay trust ns_steps renormalize decay.exclude "
+        "clip.norm clip.value log.grad_norm lookahead lookahead.alpha sam ema schedule schedule.every schedule.factor "
+        "schedule.milestones schedule.expression schedule.start schedule.end schedule.length schedule.power "
+        "schedule.period schedule.growth schedule.rise schedule.div schedule.final_div schedule.anneal "
+        "schedule.momentum_low schedule.momentum_high schedule.metric schedule.patience schedule.threshold "
+        "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup label_smoothing init weights "
+        "weights.partial freeze reparam seed threads precision device target_top1 require_top1 patience out resume "
+        "extend overwrite checkpoint.seconds layout implementation loader.threads",
     .computes = true,
     .run = run,
 };

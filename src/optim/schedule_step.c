@@ -9,4 +9,8 @@ static double factor(const struct ath__schedule_settings *settings, const struct
 }
 
 const struct ath__schedule ath__schedule_step = {
-    .name = "step", .summary = "times schedule.factor every schedule.every (30ep, 500it)", .factor = factor};
+    .name = "step",
+    .summary = "times schedule.factor every schedule.every (30ep, 500it)",
+    .keys = {{"every", "30ep"}, {"factor", "0.1"}},
+    .factor = factor,
+};

@@ -15,14 +15,25 @@
 #include <stddef.h>
 #include <stdio.h>
 
-enum { TRAIN_COLOR = 0xf59e0b, VAL_COLOR = 0x2563eb, RATE_COLOR = 0x64748b, MAX_RUNS = 16 };
+enum { TRAIN_COLOR = 0xf59e0b, VAL_COLOR = 0x2563eb, AVERAGE_COLOR = 0x059669, RATE_COLOR = 0x64748b, MAX_RUNS = 16 };
 static const double png_scale = 1.5;
+
+/* Of the model that is kept: the running average's, where there is one. */
+static double kept_top1(const ath_epoch *row) {
+    return row->ema_top1 > 0.0 ? row->ema_top1 : row->val_top1;
+}
 
 int64_t ath__curves_best(const ath_epoch *rows, int64_t count) {
     int64_t best = -1;
     for (int64_t i = 0; i < count; i++)
-        if (isfinite(rows[i].val_top1) && (best < 0 || rows[i].val_top1 > rows[best].val_top1)) best = i;
+        if (isfinite(kept_top1(&rows[i])) && (best < 0 || kept_top1(&rows[i]) > kept_top1(&rows[best]))) best = i;
     return best;
+}
+
+static bool has_average(const ath_epoch *rows, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (rows[i].ema_top1 > 0.0) return true;
+    return false;
 }
 
 /* Columns of the rows as arrays: x, then one per entry of `fields`. NULL when memory runs out. */
@@ -64,9 +75,9 @@ static void write_texts(struct texts *texts, const char *title, const ath_epoch 
              (long long)count, count == 1 ? "" : "s", last->train_loss, last->train_top1, last->val_loss,
              last->val_top1, last->images_per_second);
     if (best < 0) return;
-    snprintf(texts->title, sizeof texts->title, "%.300s: best %.2f%% in epoch %lld", title, rows[best].val_top1,
+    snprintf(texts->title, sizeof texts->title, "%.300s: best %.2f%% in epoch %lld", title, kept_top1(&rows[best]),
              (long long)rows[best].epoch);
-    snprintf(texts->best, sizeof texts->best, "best: %.2f%%, epoch %lld", rows[best].val_top1,
+    snprintf(texts->best, sizeof texts->best, "best: %.2f%%, epoch %lld", kept_top1(&rows[best]),
              (long long)rows[best].epoch);
 }
 
@@ -80,22 +91,28 @@ static ath_status draw_run(draw_fn *draw, const char *title, const ath_epoch *ro
                            ath_error *err) {
     static const size_t fields[] = {offsetof(ath_epoch, train_loss), offsetof(ath_epoch, val_loss),
                                     offsetof(ath_epoch, train_top1), offsetof(ath_epoch, val_top1),
-                                    offsetof(ath_epoch, lr)};
-    double             *v = copy_columns(rows, count, fields, 5);
+                                    offsetof(ath_epoch, lr),         offsetof(ath_epoch, ema_loss),
+                                    offsetof(ath_epoch, ema_top1)};
+    double             *v = copy_columns(rows, count, fields, 7);
+    int                 shown = has_average(rows, count) ? 3 : 2;
     struct texts        texts;
     int64_t             best = ath__curves_best(rows, count);
     if (!v) return ath__fail_memory(err, "curves");
     write_texts(&texts, title, rows, count, best);
-    const struct ath__plot_series loss[] = {{"training", v, v + count, count, TRAIN_COLOR, false},
-                                            {"validation", v, v + 2 * count, count, VAL_COLOR, false}};
-    const struct ath__plot_series top1[] = {{"training", v, v + 3 * count, count, TRAIN_COLOR, false},
-                                            {"validation", v, v + 4 * count, count, VAL_COLOR, false}};
+    const struct ath__plot_series loss[] = {
+        {"training", v, v + count, count, TRAIN_COLOR, false},
+        {"validation", v, v + 2 * count, count, VAL_COLOR, false},
+        {"validation, averaged weights", v, v + 6 * count, count, AVERAGE_COLOR, false}};
+    const struct ath__plot_series top1[] = {
+        {"training", v, v + 3 * count, count, TRAIN_COLOR, false},
+        {"validation", v, v + 4 * count, count, VAL_COLOR, false},
+        {"validation, averaged weights", v, v + 7 * count, count, AVERAGE_COLOR, false}};
     const struct ath__plot_series rate[] = {{NULL, v, v + 5 * count, count, RATE_COLOR, false}};
     const struct ath__plot_panel  panels[] = {
          {.title = "loss",
           .x_label = "epoch",
           .series = loss,
-          .series_count = 2,
+          .series_count = shown,
           .x_scale = ATH_PLOT_WHOLE,
           .y_floor = 0.0,
           .y_ceiling = NAN,
@@ -106,7 +123,7 @@ static ath_status draw_run(draw_fn *draw, const char *title, const ath_epoch *ro
          {.title = "top-1, %",
           .x_label = "epoch",
           .series = top1,
-          .series_count = 2,
+          .series_count = shown,
           .x_scale = ATH_PLOT_WHOLE,
           .y_scale = ATH_PLOT_LINEAR,
           .y_floor = 0.0,
@@ -116,7 +133,7 @@ static ath_status draw_run(draw_fn *draw, const char *title, const ath_epoch *ro
           .left = 0.5,
           .right = 1.0,
           .mark = {best >= 0 ? texts.best : NULL, best >= 0 ? (double)rows[best].epoch : 0.0,
-                  best >= 0 ? rows[best].val_top1 : 0.0, 0x111827}},
+                  best >= 0 ? kept_top1(&rows[best]) : 0.0, 0x111827}},
          {.title = "learning rate",
           .series = rate,
           .series_count = 1,
@@ -172,7 +189,7 @@ static ath_status read_run(struct run *run, const char *name, const char *path, 
     if (best < 0)
         snprintf(run->name, sizeof run->name, "%.100s", name);
     else
-        snprintf(run->name, sizeof run->name, "%.100s: %.2f%%", name, run->rows[best].val_top1);
+        snprintf(run->name, sizeof run->name, "%.100s: %.2f%%", name, kept_top1(&run->rows[best]));
     return ATH_OK;
 }
 

@@ -1,8 +1,9 @@
 /* results.csv: a run's epochs as a table that any program can read.
  *
- *     epoch,lr,train_loss,train_top1,val_loss,val_top1,seconds,images_per_second,data_wait
+ *     epoch,lr,train_loss,train_top1,val_loss,val_top1,seconds,images_per_second,data_wait[,ema_loss,ema_top1][,grad_norm]
  *
- * Losses without unit, accuracies in percent, seconds of wall time in training, data_wait as a share from 0 to 1. The
+ * Losses without unit, accuracies in percent, seconds of wall time in training, data_wait as a share from 0 to 1.
+ * Columns in brackets are there where something was measured (a running average of the weights, the gradient's norm). The
  * file is written whole after every epoch, so that a reader never sees half a row.
  */
 #include "report/results_csv.h"
@@ -16,17 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 9, MAX_BYTES = 64 << 20, MAX_ROWS = 1000000 };
+enum { COLUMNS = 12, FIXED_COLUMNS = 9, MAX_BYTES = 64 << 20, MAX_ROWS = 1000000 };
 
-static const char *const names[COLUMNS] = {"epoch",    "lr",      "train_loss",        "train_top1", "val_loss",
-                                           "val_top1", "seconds", "images_per_second", "data_wait"};
+static const char *const names[COLUMNS] = {"epoch",     "lr",       "train_loss", "train_top1",
+                                           "val_loss",  "val_top1", "seconds",    "images_per_second",
+                                           "data_wait", "ema_loss", "ema_top1",   "grad_norm"};
 /* Significant digits: losses and rates in full single precision, the others as far as they are measured. */
-static const int digits[COLUMNS] = {18, 9, 9, 7, 9, 7, 6, 6, 4};
+static const int digits[COLUMNS] = {18, 9, 9, 7, 9, 7, 6, 6, 4, 9, 7, 6};
 
 static void to_values(const ath_epoch *row, double values[COLUMNS]) {
     const double all[COLUMNS] = {(double)row->epoch, row->lr,       row->train_loss, row->train_top1,
                                  row->val_loss,      row->val_top1, row->seconds,    row->images_per_second,
-                                 row->data_wait};
+                                 row->data_wait,     row->ema_loss, row->ema_top1,   row->grad_norm};
     memcpy(values, all, sizeof all);
 }
 
@@ -39,23 +41,45 @@ static ath_epoch from_values(const double v[COLUMNS]) {
                        .val_top1 = v[5],
                        .seconds = v[6],
                        .images_per_second = v[7],
-                       .data_wait = v[8]};
+                       .data_wait = v[8],
+                       .ema_loss = v[9],
+                       .ema_top1 = v[10],
+                       .grad_norm = v[11]};
+}
+
+/* Was the column's quantity measured in any row? */
+static bool is_used(const ath_epoch *rows, int64_t count, int column) {
+    for (int64_t i = 0; i < count && column >= FIXED_COLUMNS; i++) {
+        double values[COLUMNS];
+        to_values(&rows[i], values);
+        if (values[column] > 0.0) return true;
+    }
+    return column < FIXED_COLUMNS;
+}
+
+static void append_value(struct ath__str *text, double value, int precision) {
+    if (isfinite(value))
+        ath__str_printf(text, "%.*g", precision, value);
+    else
+        ath__str_append(text, isnan(value) ? "nan" : value > 0 ? "inf" : "-inf");
 }
 
 ath_status ath__results_csv_write(const char *path, const ath_epoch *rows, int64_t count, ath_error *err) {
     struct ath__str text = {0};
-    for (int c = 0; c < COLUMNS; c++) ath__str_printf(&text, "%s%c", names[c], c + 1 < COLUMNS ? ',' : '\n');
+    bool            used[COLUMNS];
+    for (int c = 0; c < COLUMNS; c++) {
+        used[c] = is_used(rows, count, c);
+        if (used[c]) ath__str_printf(&text, "%s%s", c ? "," : "", names[c]);
+    }
     for (int64_t i = 0; i < count; i++) {
         double values[COLUMNS];
         to_values(&rows[i], values);
         for (int c = 0; c < COLUMNS; c++) {
-            if (isfinite(values[c]))
-                ath__str_printf(&text, "%.*g", digits[c], values[c]);
-            else
-                ath__str_append(&text, isnan(values[c]) ? "nan" : values[c] > 0 ? "inf" : "-inf");
-            ath__str_append(&text, c + 1 < COLUMNS ? "," : "\n");
+            if (used[c]) ath__str_append(&text, c ? "," : "\n");
+            if (used[c]) append_value(&text, values[c], digits[c]);
         }
     }
+    ath__str_append(&text, "\n");
     ath_status status =
         text.failed ? ath__fail_memory(err, path) : ath__file_write(path, ath__str_text(&text), text.size, err);
     ath__str_free(&text);

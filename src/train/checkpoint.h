@@ -7,6 +7,7 @@
 #define ATH_TRAIN_CHECKPOINT_H
 
 #include "athanor/train.h"
+#include "optim/plateau.h"
 #include "train/metrics.h"
 #include "train/network.h"
 
@@ -19,8 +20,11 @@ struct ath__position {
     double   loss_sum;
     double   epoch_seconds, run_seconds;
     double   best_top1;
-    int64_t  best_epoch; /* from 1; 0 = none yet */
-    uint64_t log_bytes;  /* length of log.jsonl */
+    int64_t  best_epoch;    /* from 1; 0 = none yet */
+    uint64_t log_bytes;     /* length of log.jsonl */
+    double   grad_norm_sum; /* of the epoch so far */
+
+    struct ath__plateau plateau; /* decisions of the plateau schedule so far */
 
     ath_epoch *epochs; /* finished ones */
     int64_t    epoch_count, epoch_capacity;

@@ -1,6 +1,6 @@
 /* Configurations: values by key with their origins, recipes, precedence.
  *
- * Rows of the key table hold one value each; the open families model.KEY and data.KEY are kept as pairs and checked by
+ * Rows of the key table hold one value each; the open families model.KEY, data.KEY and group.NAME.KEY are kept as pairs and checked by
  * the model and the data set when a run begins. A value of lower origin never replaces one of higher origin.
  */
 #include "athanor/config.h"
@@ -11,6 +11,7 @@
 #include "base/option.h"
 #include "base/str.h"
 #include "base/yaml.h"
+#include "train/chosen.h"
 #include "train/recipes.h"
 #include "train/settings.h"
 
@@ -31,7 +32,7 @@ struct ath_config {
 };
 
 /* Families whose keys are open; the table's own rows (schedule.every) are not among them. */
-static const char *const families[] = {"model.", "data."};
+static const char *const families[] = {"model.", "data.", "group."};
 enum { FAMILIES = sizeof families / sizeof families[0], MAX_RECIPE_DEPTH = 8 };
 
 static bool in_family(const char *key) {
@@ -213,12 +214,20 @@ ath_status ath_config_load(ath_config *config, const char *name_or_path, ath_err
     return load_recipe(config, name_or_path, 0, err);
 }
 
+/* The value of a row of the table. `auto` stands for what the chosen optimizer or schedule has of its own. */
+static const char *row_value(const ath_config *config, const struct ath__setting *setting, const struct entry *entry) {
+    const char *value = entry ? entry->value : setting->fallback;
+    if (strcmp(setting->fallback, "auto") != 0) return value;
+    const char *own = ath__chosen_default(config, setting->name);
+    if (entry && ath__chosen_ignores(config, setting->name)) return "auto";
+    return strcmp(value, "auto") == 0 && own && *own ? own : value;
+}
+
 const char *ath_config_get(const ath_config *config, const char *key) {
-    const struct entry *entry = find(config, key);
-    if (entry) return entry->value;
+    const struct entry        *entry = find(config, key);
     const struct ath__setting *setting = ath__setting_find(key);
-    if (setting) return setting->fallback;
-    return in_family(key) ? "" : NULL;
+    if (setting) return row_value(config, setting, entry);
+    return entry ? entry->value : in_family(key) ? "" : NULL;
 }
 
 bool ath_config_at(const ath_config *config, int i, ath_config_item *item) {
@@ -226,7 +235,7 @@ bool ath_config_at(const ath_config *config, int i, ath_config_item *item) {
     if (setting) {
         const struct entry *entry = find(config, setting->name);
         *item = (ath_config_item){.key = setting->name,
-                                  .value = entry ? entry->value : setting->fallback,
+                                  .value = row_value(config, setting, entry),
                                   .summary = setting->summary,
                                   .origin = entry ? entry->origin : ATH_ORIGIN_DEFAULT,
                                   .source = entry ? entry->source : "default"};
@@ -276,6 +285,11 @@ bool ath__config_flag(const ath_config *config, const char *key) {
 
 bool ath__config_given(const ath_config *config, const char *key) {
     return find(config, key) != NULL;
+}
+
+ath_origin ath__config_origin(const ath_config *config, const char *key) {
+    const struct entry *entry = find(config, key);
+    return entry && strcmp(entry->value, "auto") != 0 ? entry->origin : ATH_ORIGIN_DEFAULT;
 }
 
 bool ath__config_pair(const ath_config *config, const char *prefix, int i, struct ath__config_pair *pair) {

@@ -75,6 +75,8 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
         meta_put(meta, key, ath_model_get(model, option.name));
     }
     meta_put(meta, "reparam", ath_model_reparam(model));
+    snprintf(text, sizeof text, "running average, decay %g", network->settings.ema);
+    if (network->averaged) meta_put(meta, "weights", text);
     snprintf(text, sizeof text, "%dx%dx%d", channels, height, width);
     meta_put(meta, "input", text);
     snprintf(text, sizeof text, "%d", ath_model_classes(model));

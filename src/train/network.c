@@ -6,34 +6,12 @@
 #include "graph/grad.h"
 #include "graph/op.h"
 #include "nn/init.h"
+#include "train/average.h"
+#include "train/update.h"
 
-#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { SLOTS = ATH_OPTIM_MAX_SLOTS };
-
-bool ath__name_matches(const char *pattern, const char *name) {
-    while (pattern && *pattern) {
-        char   one[256];
-        size_t length = strcspn(pattern, ",");
-        if (length < sizeof one) {
-            memcpy(one, pattern, length);
-            one[length] = '\0';
-            if (fnmatch(one, name, 0) == 0) return true;
-        }
-        pattern += length + (pattern[length] == ',');
-    }
-    return false;
-}
-
-/* Parameters of group 0 are trained; what matches `freeze` is not. */
-static int group_of(void *context, const char *name, const ath_shape *shape) {
-    (void)shape;
-    const struct ath__network *network = context;
-    return ath__name_matches(network->settings.freeze, name) ? ATH_STORE_FROZEN : 0;
-}
 
 static ath_value images_input(const struct ath__network *network, ath_graph *graph, int64_t batch) {
     int channels, height, width;
@@ -47,31 +25,13 @@ static void build_eval(void *context, ath_graph *graph, int64_t batch) {
     ath_output(graph, ath_model_build(network->model, graph, x, false, ATH_NONE), "logits");
 }
 
-static void slot_name(char *name, size_t capacity, int slot, int group) {
-    snprintf(name, capacity, "optimizer.slot%d.group%d", slot, group);
-}
+/* What is done with the gradients: ath__update_build, or the first half of a step of SAM. */
+typedef void update_fn(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
 
-/* Appends the optimiser's step for one group. */
-static void build_update(struct ath__network *network, ath_graph *graph, int group, const ath_value *grads, int count,
-                         ath_value lr) {
-    struct ath__store     *store = network->store;
-    int64_t                total = (int64_t)store->group_count[group];
-    struct ath__optim_step step = {.lr = lr, .params = ath__graph_flat(graph, group, total)};
-    int                    slots = network->settings.optimizer->slots(&network->settings.optim);
-    ath_init               zero = {.kind = ATH_INIT_ZEROS, .from = ATH_NONE};
-    for (int s = 0; s < slots; s++) {
-        char name[64];
-        slot_name(name, sizeof name, s, group);
-        step.slot[s] = ath_state(graph, name, ath_shape_of(total), zero);
-    }
-    step.grad = ath__graph_apply(graph, &ath__op_pack, NULL, grads, count);
-    network->settings.optimizer->build(graph, &network->settings.optim, &step);
-}
-
-/* Gradients of all trained parameters, then one update per group. */
-static void build_backward(struct ath__network *network, ath_graph *graph, ath_value losses, int64_t batch) {
+/* Gradients of all trained parameters, then their update. */
+static void build_backward(struct ath__network *network, ath_graph *graph, ath_value losses, int64_t batch,
+                           update_fn *update) {
     struct ath__store *store = network->store;
-    ath_value          lr = ath_step_input(graph, "lr", ATH_F32, (ath_shape){.rank = 0});
     ath_value          scale = ath_step_input(graph, "loss_scale", ATH_F32, (ath_shape){.rank = 0});
     ath_value          seed = ath_expand(graph, scale, ath_shape_of(batch));
     ath_value         *wrt = ATH_NEW_ARRAY(ath_value, store->count + 1);
@@ -95,53 +55,62 @@ static void build_backward(struct ath__network *network, ath_graph *graph, ath_v
         if (grads[i] == ATH_NONE)
             ath_graph_fail(graph, ATH_USAGE, "the parameter '%s' has no influence on the loss",
                            graph->values[wrt[i]].name);
-    for (int g = 0; g < store->groups && ath_graph_status(graph, NULL) == ATH_OK; g++)
-        if (first[g + 1] > first[g]) build_update(network, graph, g, grads + first[g], first[g + 1] - first[g], lr);
+    if (ath_graph_status(graph, NULL) == ATH_OK) update(network, graph, grads, first);
 done:
     ath__free(wrt);
     ath__free(grads);
 }
 
-static void build_train(void *context, ath_graph *graph, int64_t batch) {
-    struct ath__network *network = context;
-    ath_value            x = images_input(network, graph, batch);
-    bool                 soft = network->settings.soft_targets;
-    ath_value            labels =
+static void build_step(struct ath__network *network, ath_graph *graph, int64_t batch, update_fn *update) {
+    ath_value x = images_input(network, graph, batch);
+    bool      soft = network->settings.soft_targets;
+    ath_value labels =
         soft ? ath_input(graph, "targets", ATH_F32, ath_shape_of(batch, ath_model_classes(network->model)))
-                        : ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
+             : ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
     ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_value logits = ath_model_build(network->model, graph, x, true, rng);
     ath_value losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
     ath_output(graph, logits, "logits");
     ath_output(graph, losses, "losses");
-    build_backward(network, graph, losses, batch);
+    build_backward(network, graph, losses, batch, update);
 }
 
-/* Parameters and states of the model, then the optimiser's states. */
+static void build_train(void *context, ath_graph *graph, int64_t batch) {
+    build_step(context, graph, batch, ath__update_build);
+}
+
+static void build_ascent(void *context, ath_graph *graph, int64_t batch) {
+    build_step(context, graph, batch, ath__update_build_ascent);
+}
+
+/* Parameters and states of the model, then what the update keeps. */
 static ath_status create_store(struct ath__network *network, ath_error *err) {
-    ath_graph *graph = ath_graph_create();
+    const struct ath__network_settings *settings = &network->settings;
+    ath_graph                          *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "network");
     ath_value x = images_input(network, graph, 2);
     ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_model_build(network->model, graph, x, true, rng);
-    ath_status status = ath__store_create(graph, group_of, network, &network->store, err);
+    network->groups = (struct ath__groups){
+        .rules = settings->rules,
+        .rule_count = settings->rule_count,
+        .decay_exclude = settings->decay_exclude,
+        .freeze = settings->freeze,
+        .graph = graph,
+        .main = {.name = "main", .optimizer = settings->optimizer, .optim = settings->optim, .lr = 1.0}};
+    ath_status status = ath__store_create(graph, ath__groups_assign, &network->groups, &network->store, err);
     ath_graph_destroy(graph);
-    if (status != ATH_OK || !network->settings.optimizer) return status;
-    int slots = network->settings.optimizer->slots(&network->settings.optim);
-    for (int g = 0; g < network->store->groups; g++) {
-        for (int s = 0; s < slots; s++) {
-            char name[64];
-            slot_name(name, sizeof name, s, g);
-            ath_shape shape = ath_shape_of((int64_t)network->store->group_count[g]);
-            if (shape.dims[0] > 0) ATH_TRY(ath__store_add_state(network->store, name, &shape, err));
-        }
-    }
-    return ATH_OK;
+    if (status == ATH_OK) status = ath__groups_check(&network->groups, err);
+    network->groups.graph = NULL;
+    network->groups.rules = NULL;
+    network->settings.rules = NULL;
+    return status == ATH_OK && settings->optimizer ? ath__update_add_states(network, err) : status;
 }
 
 void ath__network_destroy(struct ath__network *network) {
     if (!network) return;
     ath__program_destroy(network->train);
+    ath__program_destroy(network->ascent);
     ath__program_destroy(network->eval);
     ath__store_destroy(network->store);
     ath__free(network->targets);
@@ -155,6 +124,7 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
     made->model = model;
     made->settings = *settings;
     made->version = 1;
+    made->grad_norm = NAN;
     struct ath__program_settings program = {
         .build_context = made,
         .options = {
@@ -166,6 +136,9 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
     program.build = build_train;
     program.options.training = true;
     if (status == ATH_OK && settings->optimizer) status = ath__program_create(&program, &made->train, err);
+    program.build = build_ascent;
+    if (status == ATH_OK && settings->optimizer && settings->sam > 0.0)
+        status = ath__program_create(&program, &made->ascent, err);
     if (status != ATH_OK) {
         ath__network_destroy(made);
         return status;
@@ -217,6 +190,12 @@ static ath_status start_from_values(struct ath__network *network, ath_error *err
     return status;
 }
 
+/* Copies of the parameters that start where these stand. */
+void ath__network_begin(struct ath__network *network) {
+    if (network->settings.lookahead_steps > 0) ath__update_start(network);
+    if (network->settings.ema > 0.0) ath__average_start(network);
+}
+
 ath_status ath__network_start(struct ath__network *network, const char *policy_name, uint64_t seed, ath_error *err) {
     enum ath__init_policy policy;
     ATH_TRY(ath__init_policy_find(policy_name, &policy, err));
@@ -227,7 +206,9 @@ ath_status ath__network_start(struct ath__network *network, const char *policy_n
         ATH_TRY(ath__init_fill(policy, &entry->init, &entry->shape, seed, index++, entry->data, err));
     }
     ath__network_changed(network);
-    return start_from_values(network, err);
+    ATH_TRY(start_from_values(network, err));
+    ath__network_begin(network);
+    return ATH_OK;
 }
 
 void ath__network_trace(struct ath__network *network,
@@ -238,5 +219,6 @@ void ath__network_trace(struct ath__network *network,
 
 size_t ath__network_planned(const struct ath__network *network) {
     size_t eval = ath__program_peak(network->eval), train = network->train ? ath__program_peak(network->train) : 0;
+    if (network->ascent) train += ath__program_peak(network->ascent);
     return eval > train ? eval : train;
 }

@@ -4,8 +4,9 @@
  *
  *     images -> logits -> losses (N) -> gradients -> pack per group -> optimiser -> parameters
  *
- * Inputs: images, labels, rng (per batch); lr, loss_scale (per step). Outputs: logits, losses. With soft targets the
- * input `targets` f32 (N, classes) stands in the place of `labels`.
+ * Inputs: images, labels, rng (per batch); loss_scale and the update's scalars (per step). Outputs: logits, losses, and
+ * grad_norm where it is asked for. With soft targets the input `targets` f32 (N, classes) stands in the place of
+ * `labels`.
  * The evaluation program's graph is the forward pass; input images, output logits.
  */
 #ifndef ATH_TRAIN_NETWORK_H
@@ -14,12 +15,24 @@
 #include "athanor/model.h"
 #include "graph/program.h"
 #include "optim/optimizer.h"
+#include "train/groups.h"
+
+enum { ATH_NETWORK_MAX_SCALARS = ATH_STORE_MAX_GROUPS * ATH_OPTIM_MAX_SCALARS + 8 };
 
 struct ath__network_settings {
-    const struct ath__optimizer *optimizer; /* NULL: evaluation only */
-    struct ath__optim_settings   optim;
-    double                       label_smoothing;
-    bool                         soft_targets; /* samples may have two labels each */
+    const struct ath__optimizer  *optimizer; /* NULL: evaluation only */
+    struct ath__optim_settings    optim;
+    double                        label_smoothing;
+    bool                          soft_targets; /* samples may have two labels each */
+    const struct ath__group_rule *rules;        /* parameter groups; borrowed while the network is created */
+    int                           rule_count;
+    unsigned                      decay_exclude;   /* ATH_DECAY_EXCLUDE_* */
+    int64_t                       lookahead_steps; /* 0 = no Lookahead */
+    double                        lookahead_alpha;
+    double                        clip_norm, clip_value; /* 0 = no clipping */
+    bool                          measure_norm;          /* of the gradient, also without clipping */
+    double                        sam;                   /* radius of sharpness-aware minimisation; 0 = none */
+    double                        ema;                   /* decay of the weights' running average; 0 = none */
     const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
     bool        bf16;
     const char *layout, *only; /* see ath__assign_options; NULL = automatic */
@@ -29,12 +42,18 @@ struct ath__network {
     const ath_model             *model; /* borrowed */
     struct ath__network_settings settings;
     struct ath__store           *store;
-    struct ath__program         *train, *eval;
-    uint64_t                     seed;    /* of dropout */
-    int64_t                      micro;   /* micro-batch size, 0 = whole batches */
-    uint64_t                     version; /* counts changes of the parameters */
-    float                       *targets; /* soft targets of a piece of the batch, as large as was needed so far */
-    int64_t                      targets_capacity;
+    struct ath__program         *train, *eval, *ascent; /* ascent: the first half of a step of SAM, or NULL */
+    uint64_t                     seed;                  /* of dropout */
+    int64_t                      micro;                 /* micro-batch size, 0 = whole batches */
+    uint64_t                     version;               /* counts changes of the parameters */
+    bool                         averaged;              /* the parameters are their running average now (average.h) */
+    struct ath__groups           groups;
+    float                        loss_scale;
+    double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
+    double  grad_norm; /* of the last step, before clipping; not a number where it is not measured */
+    float   scalars[ATH_NETWORK_MAX_SCALARS]; /* of the update */
+    float  *targets;                          /* soft targets of a piece of the batch, as large as was needed so far */
+    int64_t targets_capacity;
 };
 
 /* Parameters are zero until started or loaded. Borrows the model. */
@@ -44,6 +63,10 @@ void       ath__network_destroy(struct ath__network *network);
 
 /* Starting values by policy ("xavier" ...) and seed. */
 ath_status ath__network_start(struct ath__network *network, const char *policy, uint64_t seed, ath_error *err);
+
+/* To be called when parameters were loaded from elsewhere behind the start: slow weights and averages begin where the
+ * parameters are. A restored run has them already. */
+void ath__network_begin(struct ath__network *network);
 
 /* One batch as the programs take it: images f32 (count,C,H,W). With soft targets, sample i has the label labels[i] with
  * the weight weights[i] and second[i] with the rest; both may be NULL, then labels[i] has it all. */
@@ -79,9 +102,5 @@ void ath__network_trace(struct ath__network *network,
 
 /* Planned bytes of the largest plan so far, over both programs. */
 size_t ath__network_planned(const struct ath__network *network);
-
-/* Does `name` match `pattern`, in which * stands for any characters and ? for one? Alternatives are separated by
- * commas. */
-bool ath__name_matches(const char *pattern, const char *name);
 
 #endif

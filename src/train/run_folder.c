@@ -187,6 +187,7 @@ static ath_status remove_old_files(const struct ath__run_folder *folder, ath_err
                                         "report.html",
                                         "weights/best.safetensors",
                                         "weights/last.safetensors",
+                                        "weights/ema.safetensors",
                                         checkpoint_name,
                                         events_name};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -19,11 +19,11 @@ typedef enum ath__setting_type {
 struct ath__setting {
     const char       *name;
     ath__setting_type type;
-    const char       *fallback;
-    const char       *choices;
-    double            min, max;  /* INT, REAL */
-    bool              above_min; /* min itself is not allowed */
-    const char       *summary;
+    const char *fallback; /* "auto": the chosen optimizer's or schedule's own (train/chosen.h), where it has one */
+    const char *choices;
+    double      min, max;  /* INT, REAL */
+    bool        above_min; /* min itself is not allowed */
+    const char *summary;
 };
 
 /* Row i, or NULL past the end. */
@@ -40,8 +40,10 @@ bool        ath__config_flag(const ath_config *config, const char *key);
 const char *ath__config_text(const ath_config *config, const char *key); /* never NULL; "" if unset */
 /* Was it given by the user or a recipe? */
 bool ath__config_given(const ath_config *config, const char *key);
+/* Where it comes from; ATH_ORIGIN_DEFAULT if it was not given, or as auto. */
+ath_origin ath__config_origin(const ath_config *config, const char *key);
 
-/* Pair i of the open families "model." and "data." (key without the prefix); false past the end. */
+/* Pair i of the open families "model.", "data." and "group." (key without the prefix); false past the end. */
 struct ath__config_pair {
     const char *key, *value;
 };

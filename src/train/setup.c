@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "data/augment/augment.h"
 #include "train/settings.h"
+#include "train/setup_update.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -175,23 +176,19 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
                               struct ath__network **network, ath_error *err) {
     struct ath__network_settings settings = {
-        .optim = {.momentum = ath__config_real(config, "momentum"),
-                  .weight_decay = ath__config_real(config, "weight_decay"),
-                  .nesterov = ath__config_flag(config, "nesterov")},
         .label_smoothing = ath__config_real(config, "label_smoothing"),
         .freeze = ath__config_text(config, "freeze"),
         .layout = ath__config_text(config, "layout"),
         .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
     };
-    if (settings.optim.nesterov && settings.optim.momentum <= 0.0)
-        return ath__fail(err, ATH_USAGE, "nesterov", "nesterov=true needs momentum above 0 (0.9, say)");
+    struct ath__group_rule rules[ATH_GROUP_MAX_RULES];
     if (train) {
         struct ath__augment *augment = NULL;
         ATH_TRY(ath__augment_open(ath__config_text(config, "augment"), &augment, err));
         settings.soft_targets = ath__augment_mixes(augment);
         ath__augment_close(augment);
+        ATH_TRY(ath__setup_update(config, hooks, &settings, rules, err));
     }
-    if (train) ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &settings.optimizer, err));
     settings.bf16 = strcmp(ath__config_text(config, "precision"), "bf16") == 0;
     if (settings.bf16 && !ath__device_cpu()->bf16) {
         ath__remark(hooks, "PRECISION", true,

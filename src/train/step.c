@@ -1,13 +1,15 @@
 /* Running a network's programs over samples: optimiser steps with micro-batches, and evaluation.
  *
  * With micro-batches a step is: prologue; body for every piece of the batch, gradients adding up; epilogue. A last
- * piece of another size runs on its own plan over the same accumulators.
+ * piece of another size runs on its own plan over the same accumulators. With SAM a step is two such passes.
  *
  * Soft targets of a sample with the labels a (weight w) and b:   t_k = w [k = a] + (1 - w) [k = b]
  */
 #include "base/error.h"
 #include "base/mem.h"
+#include "train/average.h"
 #include "train/network.h"
+#include "train/update.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,11 +23,6 @@ static bool all_finite(const float *values, int64_t count) {
     float sum = 0.0f; /* a NaN or infinity anywhere shows in x * 0 */
     for (int64_t i = 0; i < count; i++) sum += values[i] * 0.0f;
     return sum == 0.0f;
-}
-
-static ath_status set_step_inputs(struct ath__plan *plan, const float *lr, const float *scale, ath_error *err) {
-    ATH_TRY(ath__plan_input(plan, "lr", lr, err));
-    return ath__plan_input(plan, "loss_scale", scale, err);
 }
 
 /* A label that is no class makes the loss not-a-number: it is never ignored silently. */
@@ -77,27 +74,66 @@ void ath__network_changed(struct ath__network *network) {
     network->version++;
 }
 
-ath_status ath__network_step(struct ath__network *network, const struct ath__samples *samples, double lr, uint64_t step,
-                             ath__network_sink sink, void *context, ath_error *err) {
+/* One pass of a step. */
+struct pass {
+    struct ath__program *program;
+    double               lr;
+    uint64_t             step;
+    ath__network_sink    sink;
+    void                *context;
+    bool                 updates; /* its plans take the update's scalars */
+    struct ath__plan    *first;   /* whose epilogue counts */
+};
+
+/* Prologue and body over all pieces. */
+static ath_status run_pieces(struct ath__network *network, const struct ath__samples *samples, struct pass *pass,
+                             ath_error *err) {
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
-    float   rate = (float)lr, scale = 1.0f / (float)samples->count;
-    int     channels, height, width;
+    int     channels, height, width, index = 0;
     ath_model_input(network->model, &channels, &height, &width);
-    int64_t           image = (int64_t)channels * height * width;
-    struct ath__plan *first = NULL;
-    int               index = 0;
+    int64_t image = (int64_t)channels * height * width;
+    network->loss_scale = 1.0f / (float)samples->count;
     for (int64_t at = 0; at < samples->count; at += micro, index++) {
         struct piece piece = {.samples = {samples->images + at * image, samples->labels + at,
                                           at + micro <= samples->count ? micro : samples->count - at,
                                           samples->second ? samples->second + at : NULL,
                                           samples->weights ? samples->weights + at : NULL}};
-        ATH_TRY(ath__program_plan(network->train, piece.samples.count, accumulate, &piece.plan, err));
-        ATH_TRY(set_step_inputs(piece.plan, &rate, &scale, err));
-        if (!first) first = piece.plan;
-        ATH_TRY(run_piece(network, &piece, step, index, sink, context, err));
+        ATH_TRY(ath__program_plan(pass->program, piece.samples.count, accumulate, &piece.plan, err));
+        ATH_TRY(ath__plan_input(piece.plan, "loss_scale", &network->loss_scale, err));
+        if (pass->updates) ATH_TRY(ath__update_set(network, piece.plan, pass->lr, pass->step, err));
+        if (!pass->first) pass->first = piece.plan;
+        ATH_TRY(run_piece(network, &piece, pass->step, index, pass->sink, pass->context, err));
     }
-    ATH_TRY(ath__plan_run(first, ATH_PHASE_EPILOGUE, 0, err));
+    return ATH_OK;
+}
+
+/* SAM's first half: behind it the parameters stand at the worst point nearby. */
+static ath_status ascend(struct ath__network *network, const struct ath__samples *samples, uint64_t step,
+                         ath_error *err) {
+    struct pass pass = {.program = network->ascent, .step = step};
+    ATH_TRY(run_pieces(network, samples, &pass, err));
+    ath__update_set_aside(network);
+    ATH_TRY(ath__plan_run(pass.first, ATH_PHASE_EPILOGUE, 0, err));
+    ath__network_changed(network);
+    return ATH_OK;
+}
+
+ath_status ath__network_step(struct ath__network *network, const struct ath__samples *samples, double lr, uint64_t step,
+                             ath__network_sink sink, void *context, ath_error *err) {
+    struct pass pass = {
+        .program = network->train, .lr = lr, .step = step, .sink = sink, .context = context, .updates = true};
+    if (network->ascent) ATH_TRY(ascend(network, samples, step, err));
+    ath_status status = run_pieces(network, samples, &pass, err);
+    if (status != ATH_OK && network->ascent) {
+        ath__update_put_back(network);
+        ath__network_changed(network);
+    }
+    if (status != ATH_OK) return status;
+    ATH_TRY(ath__plan_run(pass.first, ATH_PHASE_EPILOGUE, 0, err));
+    const float *norm = ath__plan_output(pass.first, "grad_norm", NULL);
+    network->grad_norm = norm ? (double)*norm : NAN;
+    if (network->settings.ema > 0.0) ath__average_statistics(network, step);
     ath__network_changed(network);
     return ATH_OK;
 }

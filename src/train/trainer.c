@@ -3,19 +3,16 @@
  * The loop is a function of the position alone: which batch comes next, its order, its dropout and its rate follow from
  * (seed, epoch, batch, step). So a run restored from a checkpoint takes the very same steps, bit for bit.
  */
+#include "train/trainer.h"
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/str.h"
 #include "nn/init.h"
-#include "optim/schedule.h"
-#include "train/checkpoint.h"
 #include "train/data_start.h"
-#include "train/diagnose.h"
 #include "train/evaluate.h"
-#include "train/model_file.h"
-#include "train/run_folder.h"
 #include "train/settings.h"
 #include "train/setup.h"
 #include "train/weights.h"
@@ -24,34 +21,11 @@
 #include <stdio.h>
 #include <string.h>
 
-struct trainer {
-    ath_config                   *config;
-    const ath_hooks              *hooks;
-    struct ath__run_folder        folder;
-    ath_dataset                  *train_set, *val_set;
-    ath_model                    *model;
-    struct ath__network          *network;
-    struct ath__loader           *train_loader, *val_loader;
-    struct ath__model_info        info;
-    struct ath__position          position;
-    struct ath__metrics           epoch_metrics, val_metrics;
-    const struct ath__schedule   *schedule;
-    struct ath__schedule_settings schedule_settings;
-    int64_t                       epochs, steps_per_epoch;
-    int64_t                       resumed_epoch_count;
-    double                        last_checkpoint; /* clock */
-    double                        epoch_start, epoch_wait;
-    ath_train_result             *result;
-    bool                          finished_early;
-};
-
-/* The rate of the step that follows `step` steps. */
-static double rate_at(const struct trainer *t, int64_t step) {
-    return ath__schedule_rate(t->schedule, &t->schedule_settings, ath__config_real(t->config, "lr"), step,
-                              t->epochs * t->steps_per_epoch, t->steps_per_epoch);
+double ath__trainer_rate(const struct ath__trainer *t, int64_t step) {
+    return ath__rate_at(&t->rate, step, t->position.plateau.share);
 }
 
-static void report_progress(struct trainer *t, ath_activity activity, int64_t batch, int64_t batches) {
+void ath__trainer_progress(struct ath__trainer *t, ath_activity activity, int64_t batch, int64_t batches) {
     if (!t->hooks || !t->hooks->progress) return;
     struct ath__position *p = &t->position;
     double                seconds = ath__seconds() - t->epoch_start;
@@ -66,7 +40,7 @@ static void report_progress(struct trainer *t, ath_activity activity, int64_t ba
         .batches = batches,
         .loss = ath__metrics_loss(&t->epoch_metrics),
         .top1 = ath__metrics_top1(&t->epoch_metrics),
-        .lr = rate_at(t, p->step),
+        .lr = ath__trainer_rate(t, p->step),
         .images_per_second = seconds > 0.0 ? (double)(t->epoch_metrics.images - p->images) / seconds : 0.0,
         .data_wait = seconds > 0.0 ? (ath__loader_wait_seconds(t->train_loader) - t->epoch_wait) / seconds : 0.0,
         .seconds_left = done > 0.02 ? spent / done * ((double)t->epochs - done) : -1.0,
@@ -74,12 +48,12 @@ static void report_progress(struct trainer *t, ath_activity activity, int64_t ba
     t->hooks->progress(&progress, t->hooks->context);
 }
 
-static ath_status log_event(struct trainer *t, const char *event, const char *fields, ath_error *err) {
+ath_status ath__trainer_log(struct ath__trainer *t, const char *event, const char *fields, ath_error *err) {
     return ath__run_folder_log(&t->folder, &t->position, event, fields, err);
 }
 
 /* A resumed run starts from the settings that it began with; only what the command line says differs. */
-static ath_status resolve_config(struct trainer *t, const ath_config *config, ath_error *err) {
+static ath_status resolve_config(struct ath__trainer *t, const ath_config *config, ath_error *err) {
     ATH_TRY(ath_config_copy(config, &t->config, err));
     const char *resume = ath__config_text(t->config, "resume");
     if (!*resume) return ATH_OK;
@@ -91,17 +65,29 @@ static ath_status resolve_config(struct trainer *t, const ath_config *config, at
     return ath_config_load(t->config, path, err);
 }
 
-static ath_status read_schedule(struct trainer *t, ath_error *err) {
-    ATH_TRY(ath__schedule_find(ath__config_text(t->config, "schedule"), &t->schedule, err));
-    struct ath__schedule_settings *s = &t->schedule_settings;
-    ATH_TRY(ath__duration_parse(ath__config_text(t->config, "schedule.every"), &s->every, err));
-    ATH_TRY(ath__duration_parse(ath__config_text(t->config, "warmup"), &s->warmup, err));
-    s->factor = ath__config_real(t->config, "schedule.factor");
-    s->end = ath__config_real(t->config, "schedule.end");
-    return ATH_OK;
+/* A momentum that cycles needs one to cycle. */
+static ath_status check_momentum(const struct ath__trainer *t, ath_error *err) {
+    const struct ath__groups *groups = &t->network->groups;
+    if (!(ath__rate_momentum(&t->rate, 0) > 0.0)) return ATH_OK;
+    for (int g = 0; g < groups->count; g++)
+        if (groups->at[g].optim.momentum > 0.0 || groups->at[g].optim.beta1 > 0.0) return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "schedule.momentum_low",
+                     "the schedule cycles momentum, but optimizer=%s runs without it: set momentum=0.9, say",
+                     ath__config_text(t->config, "optimizer"));
 }
 
-static ath_status copy_class_names(struct trainer *t, ath_error *err) {
+static void tell_groups(const struct ath__trainer *t) {
+    const struct ath__groups *groups = &t->network->groups;
+    struct ath__str           text = {0};
+    for (int g = 0; g < groups->count; g++)
+        ath__str_printf(&text, "%s%s: %d with %s, lr x%g, weight decay %g", g ? "; " : "", groups->at[g].name,
+                        groups->at[g].parameters, groups->at[g].optimizer->name, groups->at[g].lr,
+                        groups->at[g].optim.weight_decay);
+    if (groups->count > 1) ath__remark(t->hooks, "GROUPS", false, "parameter groups: %s", ath__str_text(&text));
+    ath__str_free(&text);
+}
+
+static ath_status copy_class_names(struct ath__trainer *t, ath_error *err) {
     ath_dataset_info data = ath_dataset_describe(t->train_set);
     t->info.class_names = ATH_NEW_ARRAY(char *, data.classes);
     if (!t->info.class_names) return ath__fail_memory(err, "class names");
@@ -113,11 +99,11 @@ static ath_status copy_class_names(struct trainer *t, ath_error *err) {
     return ATH_OK;
 }
 
-static ath_status set_up(struct trainer *t, ath_error *err) {
+static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath_config           *config = t->config;
     enum ath__init_policy policy;
     ath__setup_threads(config);
-    ATH_TRY(read_schedule(t, err));
+    ATH_TRY(ath__rate_read(config, 1, NULL, &t->rate, err)); /* faults in it need no data to be seen */
     ATH_TRY(ath__init_policy_find(ath__config_text(config, "init"), &policy, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &t->train_set, err));
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
@@ -132,10 +118,15 @@ static ath_status set_up(struct trainer *t, ath_error *err) {
     ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
     t->epochs = ath__config_int(config, "epochs");
     t->steps_per_epoch = ath__loader_batches(t->train_loader);
+    ATH_TRY(ath__rate_read(config, t->steps_per_epoch, t->hooks, &t->rate, err));
+    ATH_TRY(check_momentum(t, err));
+    ath__plateau_start(&t->position.plateau);
+    ath__rate_remarks(&t->rate, t->hooks);
+    tell_groups(t);
     return ATH_OK;
 }
 
-static ath_status checkpoint(struct trainer *t, ath_error *err) {
+ath_status ath__trainer_checkpoint(struct ath__trainer *t, ath_error *err) {
     char path[ATH_PATH_MAX];
     ATH_TRY(ath__run_folder_file(&t->folder, "checkpoint/state.safetensors", path, err));
     t->last_checkpoint = ath__seconds();
@@ -143,7 +134,7 @@ static ath_status checkpoint(struct trainer *t, ath_error *err) {
 }
 
 /* Parameters by start, by weights= or by resume=. */
-static ath_status start_or_resume(struct trainer *t, ath_error *err) {
+static ath_status start_or_resume(struct ath__trainer *t, ath_error *err) {
     char        path[ATH_PATH_MAX];
     const char *weights = ath__config_text(t->config, "weights");
     ATH_TRY(ath__network_start(t->network, ath__config_text(t->config, "init"),
@@ -162,41 +153,42 @@ static ath_status start_or_resume(struct trainer *t, ath_error *err) {
         if (!ath__config_flag(t->config, "extend")) return ATH_OK;
         /* The new length is now part of the run, so that a later resume need not say it again. */
         ATH_TRY(ath__run_folder_settings(&t->folder, t->config, err));
-        return checkpoint(t, err);
+        return ath__trainer_checkpoint(t, err);
     }
     ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
+    ath__network_begin(t->network);
     ATH_TRY(ath__run_folder_begin(&t->folder, t->config, &t->info, err));
-    return checkpoint(t, err);
+    return ath__trainer_checkpoint(t, err);
 }
 
 /* Position's sums follow the metrics, so that a checkpoint holds them. */
-static void note_sums(struct trainer *t) {
+static void note_sums(struct ath__trainer *t) {
     t->position.images = t->epoch_metrics.images;
     t->position.hits1 = t->epoch_metrics.hits1;
     t->position.hits5 = t->epoch_metrics.hits5;
     t->position.loss_sum = t->epoch_metrics.loss_sum;
 }
 
-static bool stop_wanted(const struct trainer *t) {
+static bool stop_wanted(const struct ath__trainer *t) {
     return t->hooks && t->hooks->stop && t->hooks->stop(t->hooks->context);
 }
 
-static ath_status save_and_stop(struct trainer *t, ath_error *err) {
+static ath_status save_and_stop(struct ath__trainer *t, ath_error *err) {
     t->position.epoch_seconds += ath__seconds() - t->epoch_start;
     note_sums(t);
-    ATH_TRY(checkpoint(t, err));
+    ATH_TRY(ath__trainer_checkpoint(t, err));
     return ath__fail(err, ATH_INTERRUPTED, NULL, "interrupted; resume with: athanor train resume=%s", t->folder.path);
 }
 
 /* Saves the sums and the time so far, then goes on counting from now. */
-static ath_status checkpoint_within_epoch(struct trainer *t, ath_error *err) {
+static ath_status checkpoint_within_epoch(struct ath__trainer *t, ath_error *err) {
     int64_t images = t->position.images, hits1 = t->position.hits1, hits5 = t->position.hits5;
     double  loss_sum = t->position.loss_sum, seconds = t->position.epoch_seconds;
     note_sums(t);
     t->position.epoch_seconds += ath__seconds() - t->epoch_start;
-    ath_status status = checkpoint(t, err);
+    ath_status status = ath__trainer_checkpoint(t, err);
     t->position.images = images;
     t->position.hits1 = hits1;
     t->position.hits5 = hits5;
@@ -205,132 +197,40 @@ static ath_status checkpoint_within_epoch(struct trainer *t, ath_error *err) {
     return status;
 }
 
-/* The step behind which it showed is position.step; nothing is saved any more. */
-static ath_status diverged(struct trainer *t, const char *what, double lr, ath_error *err) {
-    char kept[ATH_PATH_MAX + 80] = "No epoch was finished before";
-    if (t->position.epoch_count > 0)
-        snprintf(kept, sizeof kept, "The weights of the last good epoch are kept in %s/weights", t->folder.path);
-    ath__fail(err, ATH_DIVERGED, NULL,
-              "%s became infinite or not a number at step %lld (epoch %lld, lr %g). %s; try lr=%g or "
-              "a warm-up (warmup=1ep)",
-              what, (long long)t->position.step, (long long)t->position.epoch + 1, lr, kept, lr / 10.0);
-    char fields[128];
-    snprintf(fields, sizeof fields, "\"step\":%lld,\"lr\":%.9g", (long long)t->position.step, lr);
-    log_event(t, "diverged", fields, NULL);
-    return ATH_DIVERGED;
-}
-
-/* A step with a finite loss can still throw the parameters out of range, which the next loss would show: too late for a
- * checkpoint in between. */
-static bool parameters_finite(const struct trainer *t) {
-    const struct ath__store *store = t->network->store;
-    float                    sum = 0.0f;
-    for (size_t i = 0; i < store->params_count; i++) sum += store->params[i] * 0.0f;
-    return sum == 0.0f;
-}
-
-static ath_status train_batches(struct trainer *t, ath_error *err) {
+static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
     double every = ath__config_real(t->config, "checkpoint.seconds");
     ATH_TRY(ath__loader_start(t->train_loader, t->position.epoch, t->position.batch, err));
     for (;;) {
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(t->train_loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
-        double              lr = rate_at(t, t->position.step);
+        double              lr = ath__trainer_rate(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
+        t->network->momentum = ath__rate_momentum(&t->rate, t->position.step);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
         t->position.step++;
         t->position.batch++;
-        if (status == ATH_DIVERGED) return diverged(t, "the loss", lr, err);
-        report_progress(t, ATH_ACTIVITY_TRAIN, t->position.batch, t->steps_per_epoch);
+        if (!isnan(t->network->grad_norm)) t->position.grad_norm_sum += t->network->grad_norm;
+        if (status == ATH_DIVERGED) return ath__trainer_diverged(t, "the loss", lr, err);
+        ath__trainer_progress(t, ATH_ACTIVITY_TRAIN, t->position.batch, t->steps_per_epoch);
         bool stop = stop_wanted(t);
         bool due = ath__seconds() - t->last_checkpoint > every && t->position.batch < t->steps_per_epoch;
-        if ((stop || due) && !parameters_finite(t)) return diverged(t, "a weight", lr, err);
+        if ((stop || due) && !ath__trainer_finite(t)) return ath__trainer_diverged(t, "a weight", lr, err);
         if (stop) return save_and_stop(t, err);
         if (due) ATH_TRY(checkpoint_within_epoch(t, err));
     }
 }
 
-static ath_status save_weights(struct trainer *t, const char *name, ath_error *err) {
-    char path[ATH_PATH_MAX];
-    ATH_TRY(ath__run_folder_file(&t->folder, name, path, err));
-    return ath__model_file_save(path, t->network, &t->info, err);
-}
-
-/* Evaluation, row, weights, files: everything behind the last batch of an epoch. */
-static ath_status finish_epoch(struct trainer *t, ath_error *err) {
-    struct ath__position *p = &t->position;
-    double                trained = ath__seconds() - t->epoch_start + p->epoch_seconds;
-    double                wait = ath__loader_wait_seconds(t->train_loader) - t->epoch_wait;
-    double                rate = (double)(t->epoch_metrics.images - p->images) / (ath__seconds() - t->epoch_start);
-    report_progress(t, ATH_ACTIVITY_EVAL, 0, 0);
-    if (!parameters_finite(t)) return diverged(t, "a weight", rate_at(t, p->step - 1), err);
-    ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
-    if (!isfinite(ath__metrics_loss(&t->val_metrics)))
-        return diverged(t, "the validation loss", rate_at(t, p->step - 1), err);
-    ath_epoch row = {.epoch = p->epoch + 1,
-                     .lr = rate_at(t, p->step - 1),
-                     .train_loss = ath__metrics_loss(&t->epoch_metrics),
-                     .train_top1 = ath__metrics_top1(&t->epoch_metrics),
-                     .val_loss = ath__metrics_loss(&t->val_metrics),
-                     .val_top1 = ath__metrics_top1(&t->val_metrics),
-                     .seconds = trained,
-                     .images_per_second = rate,
-                     .data_wait = wait / (ath__seconds() - t->epoch_start)};
-    ATH_TRY(ath__position_add_epoch(p, &row, err));
-    char fields[512];
-    snprintf(fields, sizeof fields,
-             "\"epoch\":%lld,\"step\":%lld,\"lr\":%.9g,\"train_loss\":%.9g,\"train_top1\":%.6g,\"val_loss\":%.9g,"
-             "\"val_top1\":%.6g,\"seconds\":%.3f,\"images_per_second\":%.1f,\"planned_bytes\":%zu",
-             (long long)row.epoch, (long long)p->step, row.lr, row.train_loss, row.train_top1, row.val_loss,
-             row.val_top1, row.seconds, row.images_per_second, ath__network_planned(t->network));
-    p->run_seconds += trained;
-    p->epoch++;
-    p->batch = 0;
-    p->images = p->hits1 = p->hits5 = 0;
-    p->loss_sum = p->epoch_seconds = 0.0;
-    bool better = p->best_epoch == 0 || row.val_top1 > p->best_top1;
-    if (better) {
-        p->best_top1 = row.val_top1;
-        p->best_epoch = row.epoch;
-        ATH_TRY(save_weights(t, "weights/best.safetensors", err));
-    }
-    ATH_TRY(save_weights(t, "weights/last.safetensors", err));
-    ATH_TRY(log_event(t, "epoch", fields, err));
-    ATH_TRY(checkpoint(t, err));
-    ATH_TRY(ath__run_folder_epochs(&t->folder, p, err));
-    if (t->hooks && t->hooks->epoch) t->hooks->epoch(&row, t->hooks->context);
-    return ath__diagnose_epoch(t->network, t->val_loader, p, &t->val_metrics, t->hooks, err);
-}
-
-/* Reasons to end before the last epoch. */
-static bool enough(struct trainer *t) {
-    const struct ath__position *p = &t->position;
-    double                      target = ath__config_real(t->config, "target_top1");
-    int64_t                     patience = ath__config_int(t->config, "patience");
-    if (target > 0.0 && p->best_epoch > 0 && p->best_top1 >= target) {
-        ath__remark(t->hooks, "TARGET", false, "target_top1=%g reached in epoch %lld", target,
-                    (long long)p->best_epoch);
-        return true;
-    }
-    if (patience > 0 && p->epoch - p->best_epoch >= patience) {
-        ath__remark(t->hooks, "PATIENCE", false, "no better validation accuracy for %lld epochs: stopped",
-                    (long long)patience);
-        return true;
-    }
-    return false;
-}
-
-static ath_status run_epochs(struct trainer *t, ath_error *err) {
-    while (t->position.epoch < t->epochs && !(t->position.batch == 0 && enough(t))) {
+static ath_status run_epochs(struct ath__trainer *t, ath_error *err) {
+    while (t->position.epoch < t->epochs && !(t->position.batch == 0 && ath__trainer_enough(t))) {
         ath__metrics_free(&t->val_metrics);
         ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
         t->epoch_start = ath__seconds();
         t->epoch_wait = ath__loader_wait_seconds(t->train_loader);
         ATH_TRY(train_batches(t, err));
-        ATH_TRY(finish_epoch(t, err));
+        ATH_TRY(ath__trainer_finish_epoch(t, err));
         ATH_TRY(ath__metrics_start(&t->epoch_metrics, ath_model_classes(t->model), false, err));
         if (t->position.epoch < t->epochs && stop_wanted(t)) {
             t->epoch_start = ath__seconds();
@@ -340,7 +240,7 @@ static ath_status run_epochs(struct trainer *t, ath_error *err) {
     return ATH_OK;
 }
 
-static void fill_result(struct trainer *t) {
+static void fill_result(struct ath__trainer *t) {
     ath_train_result           *r = t->result;
     const struct ath__position *p = &t->position;
     ath_model_counts            counts = {0};
@@ -373,11 +273,11 @@ static void fill_result(struct trainer *t) {
     r->images_per_second = seconds > 0.0 ? images / seconds : 0.0;
 }
 
-static ath_status finish_run(struct trainer *t, ath_error *err) {
+static ath_status finish_run(struct ath__trainer *t, ath_error *err) {
     fill_result(t);
     if (t->val_metrics.images == 0 && t->position.epoch_count > 0) /* resumed behind the last epoch */
         ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
-    ATH_TRY(log_event(t, "end", "", err));
+    ATH_TRY(ath__trainer_log(t, "end", "", err));
     ATH_TRY(ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &t->val_metrics, &t->info, err));
     double required = ath__config_real(t->config, "require_top1");
     if (required > 0.0 && t->position.best_top1 < required)
@@ -386,7 +286,7 @@ static ath_status finish_run(struct trainer *t, ath_error *err) {
     return ATH_OK;
 }
 
-static void clean_up(struct trainer *t) {
+static void clean_up(struct ath__trainer *t) {
     ath__loader_close(t->train_loader);
     ath__loader_close(t->val_loader);
     ath__network_destroy(t->network);
@@ -400,8 +300,8 @@ static void clean_up(struct trainer *t) {
 }
 
 ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result, ath_error *err) {
-    ath_train_result unwanted = {.epochs = 0};
-    struct trainer   t = {.hooks = hooks, .result = result ? result : &unwanted};
+    ath_train_result    unwanted = {.epochs = 0};
+    struct ath__trainer t = {.hooks = hooks, .result = result ? result : &unwanted};
     memset(t.result, 0, sizeof *t.result);
     ath_status status = resolve_config(&t, config, err);
     if (status == ATH_OK) status = set_up(&t, err);

@@ -251,8 +251,15 @@ static void settings_that_yaml_cannot_hold(void **state) {
 }
 
 static void add_epoch(struct ath__position *position, double loss) {
-    ath_epoch epoch = {
-        position->epoch_count + 1, 0.1, loss, 90.0, loss, 91.0 + (double)position->epoch_count, 1.0, 5e4, 0.01};
+    ath_epoch epoch = {.epoch = position->epoch_count + 1,
+                       .lr = 0.1,
+                       .train_loss = loss,
+                       .train_top1 = 90.0,
+                       .val_loss = loss,
+                       .val_top1 = 91.0 + (double)position->epoch_count,
+                       .seconds = 1.0,
+                       .images_per_second = 5e4,
+                       .data_wait = 0.01};
     assert_int_equal(ath__position_add_epoch(position, &epoch, NULL), ATH_OK);
 }
 

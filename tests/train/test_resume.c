@@ -1,5 +1,5 @@
 /* Exact resume: a run killed with SIGKILL at 20 random moments and resumed ends with the same weights, bit for bit, as
- * the run that was left alone, each time; so does one that Ctrl-C stopped. results.csv has the same rows but for the
+ * the run that was left alone, each time, whatever optimiser and schedule remember; so does one that Ctrl-C stopped. results.csv has the same rows but for the
  * timing columns, and log.jsonl tells of every epoch once.
  *
  * Each training runs in a child process of its own (this process starts no threads, so that forking is safe). A
@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-enum { KILLS = 20, MAX_FILE = 8 << 20, PATH_SIZE = 512, MAX_TRIES = 50 };
+enum { KILLS = 20, FEW = 5, MAX_FILE = 8 << 20, PATH_SIZE = 512, MAX_TRIES = 50 };
 
 static const char dropout_net[] = "name: dropout-net\n"
                                   "input: [1, 28, 28]\n"
@@ -92,28 +92,105 @@ static int wait_after(pid_t child, double seconds, int signal_number) {
 /* ---- a run and its folder ---------------------------------------------------------------------------------------- */
 
 struct job {
-    const char *model, *folder, *threads;
+    const char        *model, *folder, *threads;
+    const char *const *more; /* further settings, NULL at the end; NULL = the plain ones */
 };
 
+static const char *const plain[] = {"schedule", "cosine", "momentum", "0.9", NULL};
+/* Everything that a step or an epoch remembers: averages, slow weights, groups, decisions about the rate. A threshold
+ * that no accuracy passes makes the rate drop behind every epoch. */
+static const char *const decided[] = {"optimizer",
+                                      "nadam",
+                                      "ema",
+                                      "0.9",
+                                      "lookahead",
+                                      "4",
+                                      "clip.norm",
+                                      "1",
+                                      "schedule",
+                                      "plateau",
+                                      "schedule.patience",
+                                      "0",
+                                      "schedule.threshold",
+                                      "500",
+                                      "schedule.threshold_mode",
+                                      "abs",
+                                      "schedule.factor",
+                                      "0.5",
+                                      "group.bias.match",
+                                      "*.bias",
+                                      "group.bias.lr",
+                                      "4",
+                                      NULL};
+/* A rate and a momentum that are other in every step. */
+static const char *const cycled[] = {"schedule",
+                                     "one-cycle",
+                                     "momentum",
+                                     "0.9",
+                                     "nesterov",
+                                     "true",
+                                     "schedule.momentum_low",
+                                     "0.85",
+                                     "schedule.momentum_high",
+                                     "0.95",
+                                     "warmup",
+                                     "3it",
+                                     "ema",
+                                     "0.99",
+                                     "lookahead",
+                                     "5",
+                                     "decay.exclude",
+                                     "norm,bias",
+                                     "weight_decay",
+                                     "5e-4",
+                                     NULL};
+
 static pid_t start_job(const struct job *job, const char *folder, bool resume) {
-    const char *const fresh[] = {
-        "model",   job->model,   "data",     "digits", "data.n", "240",  "batch",     "32",   "epochs",
-        "3",       "momentum",   "0.9",      "lr",     "0.05",   "init", "kaiming",   "seed", "7",
-        "threads", job->threads, "schedule", "cosine", "out",    folder, "overwrite", "true", "checkpoint.seconds",
-        "0",       NULL};
+    const char *const fresh[] = {"model",
+                                 job->model,
+                                 "data",
+                                 "digits",
+                                 "data.n",
+                                 "240",
+                                 "batch",
+                                 "32",
+                                 "epochs",
+                                 "3",
+                                 "lr",
+                                 "0.05",
+                                 "init",
+                                 "kaiming",
+                                 "seed",
+                                 "7",
+                                 "threads",
+                                 job->threads,
+                                 "out",
+                                 folder,
+                                 "overwrite",
+                                 "true",
+                                 "checkpoint.seconds",
+                                 "0"};
+    enum { FRESH = sizeof fresh / sizeof fresh[0], MOST = FRESH + 40 };
+    const char       *all[MOST] = {NULL};
     const char *const again[] = {"resume", folder, NULL};
-    return start(resume ? again : fresh);
+    memcpy(all, fresh, sizeof fresh);
+    for (int i = 0; job->more[i] && FRESH + i + 1 < MOST; i++) all[FRESH + i] = job->more[i];
+    return start(resume ? again : all);
 }
 
 static void path_in(char path[PATH_SIZE], const char *folder, const char *name) {
     snprintf(path, PATH_SIZE, "%s/%s", folder, name);
 }
 
-static bool has_checkpoint(const char *folder) {
+static bool has_file(const char *folder, const char *name) {
     char        path[PATH_SIZE];
     struct stat found;
-    path_in(path, folder, "checkpoint/state.safetensors");
+    path_in(path, folder, name);
     return stat(path, &found) == 0;
+}
+
+static bool has_checkpoint(const char *folder) {
+    return has_file(folder, "checkpoint/state.safetensors");
 }
 
 static char *read_whole(const char *folder, const char *name, size_t *size) {
@@ -186,6 +263,7 @@ static void check_log(const char *folder) {
 static void compare_runs(const char *calm, const char *disturbed) {
     compare_files(calm, disturbed, "weights/last.safetensors");
     compare_files(calm, disturbed, "weights/best.safetensors");
+    if (has_file(calm, "weights/ema.safetensors")) compare_files(calm, disturbed, "weights/ema.safetensors");
     compare_results(calm, disturbed);
     check_log(disturbed);
 }
@@ -229,19 +307,41 @@ static void kill_and_resume(const struct job *job, int first, int kills) {
 
 static void test_lenet(void **state) {
     (void)state;
-    kill_and_resume(&(struct job){"lenet5", "resume-lenet5", "1"}, 0, KILLS / 2);
+    kill_and_resume(&(struct job){"lenet5", "resume-lenet5", "1", plain}, 0, KILLS / 2);
 }
 
 /* Dropout, batch norm's running statistics, and two threads. */
 static void test_dropout_net(void **state) {
     (void)state;
-    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-dropout", "2"}, KILLS / 2, KILLS - KILLS / 2);
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-dropout", "2", plain}, KILLS / 2,
+                    KILLS - KILLS / 2);
+}
+
+/* Plateau, running averages, Lookahead, groups. The log tells of every decision once, and the rate did fall. */
+static void test_decided(void **state) {
+    (void)state;
+    const struct job job = {"resume-dropout-net.yaml", "resume-decided", "2", decided};
+    kill_and_resume(&job, KILLS, FEW);
+    size_t size;
+    char  *text = read_whole(job.folder, "log.jsonl", &size), *at = text;
+    int    drops = 0;
+    for (; (at = strstr(at, "\"decision\":\"drop\"")); at++) drops++;
+    assert_int_equal(drops, 2); /* behind the second and the third epoch */
+    free(text);
+    text = read_whole(job.folder, "results.csv", &size);
+    assert_non_null(strstr(text, "ema_loss,ema_top1,grad_norm\n"));
+    free(text);
+}
+
+static void test_cycled(void **state) {
+    (void)state;
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-cycled", "1", cycled}, KILLS + FEW, FEW);
 }
 
 /* The first Ctrl-C saves and ends with 130. The run is started anew until the signal meets it under way. */
 static void test_interrupt(void **state) {
     (void)state;
-    const struct job job = {"lenet5", "resume-interrupt-calm", "1"};
+    const struct job job = {"lenet5", "resume-interrupt-calm", "1", plain};
     const char      *folder = "resume-interrupt";
     double           seconds = run_calm(&job);
     int              code = 0;
@@ -256,7 +356,7 @@ static void test_interrupt(void **state) {
 /* Resumed after its end a run changes nothing. */
 static void test_finished(void **state) {
     (void)state;
-    const struct job job = {"lenet5", "resume-interrupt-calm", "1"};
+    const struct job job = {"lenet5", "resume-interrupt-calm", "1", plain};
     finish(&job, "resume-interrupt");
     compare_runs(job.folder, "resume-interrupt");
 }
@@ -268,10 +368,8 @@ int main(void) {
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lenet),
-        cmocka_unit_test(test_dropout_net),
-        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_finished),
+        cmocka_unit_test(test_lenet),  cmocka_unit_test(test_dropout_net), cmocka_unit_test(test_decided),
+        cmocka_unit_test(test_cycled), cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

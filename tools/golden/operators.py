@@ -241,39 +241,6 @@ def resize_cases():
     return cases
 
 
-def optimizer_cases():
-    """Eight numbers, ten gradients that do not depend on them; "params" holds the numbers after every step."""
-    v = Values(107)
-    start, gradients = v.small(8), v.small(10, 8)
-    sgd, adam = torch.optim.SGD, torch.optim.Adam
-    variants = (
-        ("sgd", sgd, {"lr": 0.1}),
-        ("sgd", sgd, {"lr": 0.1, "weight_decay": 0.05}),
-        ("sgd", sgd, {"lr": 0.1, "momentum": 0.9}),
-        ("sgd", sgd, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.05}),
-        ("sgd", sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-        ("sgd", sgd, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.05}),
-        ("adam", adam, {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8}),
-        ("adam", adam, {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.05}),
-        ("adamw", torch.optim.AdamW, {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.05}),
-        ("nadam", torch.optim.NAdam, {"lr": 0.01, "betas": [0.9, 0.999], "eps": 1e-8, "momentum_decay": 4e-3}),
-        ("rmsprop", torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.99, "eps": 1e-8}),
-        ("rmsprop", torch.optim.RMSprop, {"lr": 0.01, "alpha": 0.99, "eps": 1e-8, "momentum": 0.9}),
-    )
-    cases = []
-    for op, kind, attrs in variants:
-        p = torch.nn.Parameter(torch.from_numpy(start.copy()))
-        optimizer = kind([p], **{k: tuple(x) if isinstance(x, list) else x for k, x in attrs.items()})
-        trail = []
-        for g in gradients:
-            p.grad = torch.from_numpy(g.copy())
-            optimizer.step()
-            trail.append(p.detach().numpy().copy())
-        name = ", ".join(f"{k} {x}" for k, x in attrs.items() if k not in ("betas", "eps"))
-        cases.append({"name": name, "op": op, "attrs": attrs, "out": {"params": store.tensor(np.stack(trail))}})
-    return cases, {"start": store.tensor(start), "gradients": store.tensor(gradients)}
-
-
 def make_all(folder):
     torch.set_num_threads(1)
     header = {
@@ -290,5 +257,3 @@ def make_all(folder):
     }
     for kind, maker in makers.items():
         store.write(folder, f"operator-{kind}.json", {**header, "cases": maker()})
-    cases, data = optimizer_cases()
-    store.write(folder, "operator-optimizer.json", {**header, **data, "cases": cases})

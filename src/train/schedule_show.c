@@ -1,0 +1,127 @@
+/* `athanor train --show-schedule`: the planned rate as rows and as a curve. */
+#include "athanor/train.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "report/plot.h"
+#include "train/rate.h"
+#include "train/settings.h"
+#include "train/setup.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_POINTS = 4000 };
+static const double png_scale = 1.5;
+
+/* Batches of an epoch: the last, short one counts (as the loader has it). */
+static ath_status count_steps(const ath_config *config, int64_t *steps, ath_error *err) {
+    ath_dataset           *dataset = NULL;
+    struct ath__preprocess preprocess;
+    struct ath__loader    *loader = NULL;
+    ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &dataset, err));
+    memset(&preprocess, 0, sizeof preprocess);
+    for (int c = 0; c < 4; c++) preprocess.deviation[c] = 1.0;
+    ath_status status = ath__setup_loader(config, dataset, &preprocess, true, &loader, err);
+    if (status == ATH_OK) *steps = ath__loader_batches(loader);
+    ath__loader_close(loader);
+    ath_dataset_close(dataset);
+    return status;
+}
+
+static void fill_row(const struct ath__rate_plan *rate, int64_t epoch, ath_schedule_epoch *row) {
+    int64_t first = epoch * rate->steps_per_epoch, last = first + rate->steps_per_epoch - 1;
+    *row = (ath_schedule_epoch){.epoch = epoch + 1, .low = INFINITY, .high = -INFINITY};
+    row->first = ath__rate_at(rate, first, 1.0);
+    row->last = ath__rate_at(rate, last, 1.0);
+    row->momentum = ath__rate_momentum(rate, last);
+    for (int64_t step = first; step <= last; step++) {
+        double now = ath__rate_at(rate, step, 1.0);
+        row->low = fmin(row->low, now);
+        row->high = fmax(row->high, now);
+    }
+}
+
+static ath_status fill(const struct ath__rate_plan *rate, ath_schedule_plan *plan, ath_error *err) {
+    plan->peak = rate->peak;
+    plan->epochs = rate->steps / rate->steps_per_epoch;
+    plan->steps_per_epoch = rate->steps_per_epoch;
+    plan->points = rate->steps < MAX_POINTS ? rate->steps : MAX_POINTS;
+    plan->rows = ATH_NEW_ARRAY(ath_schedule_epoch, plan->epochs);
+    plan->x = ATH_NEW_ARRAY(double, plan->points);
+    plan->y = ATH_NEW_ARRAY(double, plan->points);
+    if (!plan->rows || !plan->x || !plan->y) return ath__fail_memory(err, "schedule");
+    for (int64_t e = 0; e < plan->epochs; e++) fill_row(rate, e, &plan->rows[e]);
+    for (int64_t i = 0; i < plan->points; i++) {
+        int64_t step =
+            plan->points > 1 ? (int64_t)((double)(rate->steps - 1) * (double)i / (double)(plan->points - 1)) : 0;
+        plan->x[i] = (double)step / (double)rate->steps_per_epoch;
+        plan->y[i] = ath__rate_at(rate, step, 1.0);
+    }
+    return ATH_OK;
+}
+
+ath_status ath_schedule_show(const ath_config *config, const ath_hooks *hooks, ath_schedule_plan *plan,
+                             ath_error *err) {
+    struct ath__rate_plan        rate;
+    const struct ath__optimizer *optimizer;
+    int64_t                      steps = 0;
+    memset(plan, 0, sizeof *plan);
+    ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &optimizer, err));
+    ATH_TRY(count_steps(config, &steps, err));
+    ATH_TRY(ath__rate_read(config, steps, hooks, &rate, err));
+    ath__rate_remarks(&rate, hooks);
+    ath__str_copy(plan->schedule, sizeof plan->schedule, rate.schedule->name);
+    ath__str_copy(plan->optimizer, sizeof plan->optimizer, optimizer->name);
+    ath_status status = fill(&rate, plan, err);
+    if (status != ATH_OK) ath_schedule_plan_free(plan);
+    return status;
+}
+
+/* A few far drops read best on a logarithmic axis, a curve on a linear one. */
+static ath__plot_scale scale_of(const ath_schedule_plan *plan) {
+    enum { FEW = 8 };
+    int64_t changes = 0;
+    for (int64_t i = 1; i < plan->points; i++) changes += plan->y[i] < plan->y[i - 1] || plan->y[i] > plan->y[i - 1];
+    return changes <= FEW ? ATH_PLOT_AUTO : ATH_PLOT_LINEAR;
+}
+
+ath_status ath_schedule_plot(const ath_schedule_plan *plan, const char *png_path, ath_error *err) {
+    char                          title[128], subtitle[160];
+    const struct ath__plot_series series = {NULL, plan->x, plan->y, plan->points, ath__plot_color(0), false};
+    const struct ath__plot_panel  panel = {.title = "learning rate",
+                                           .x_label = "epochs done",
+                                           .series = &series,
+                                           .series_count = 1,
+                                           .x_scale = ATH_PLOT_LINEAR,
+                                           .y_scale = scale_of(plan),
+                                           .y_floor = 0.0,
+                                           .y_ceiling = NAN,
+                                           .row = 0,
+                                           .left = 0.0,
+                                           .right = 1.0};
+    const struct ath__plot        plot = {.title = title,
+                                          .subtitle = subtitle,
+                                          .panels = &panel,
+                                          .panel_count = 1,
+                                          .row_heights = {380.0},
+                                          .width = 900.0};
+    struct ath__str               bytes = {0};
+    snprintf(title, sizeof title, "schedule=%s, peak %g", plan->schedule, plan->peak);
+    snprintf(subtitle, sizeof subtitle, "%lld epochs of %lld steps, optimizer=%s", (long long)plan->epochs,
+             (long long)plan->steps_per_epoch, plan->optimizer);
+    ath_status status = ath__plot_png(&plot, png_scale, &bytes, err);
+    if (status == ATH_OK) status = ath__file_write(png_path, bytes.data, bytes.size, err);
+    ath__str_free(&bytes);
+    return status;
+}
+
+void ath_schedule_plan_free(ath_schedule_plan *plan) {
+    ath__free(plan->rows);
+    ath__free(plan->x);
+    ath__free(plan->y);
+    memset(plan, 0, sizeof *plan);
+}
