@@ -38,7 +38,7 @@ const struct verb verb_train = {
                 "\nThe first Ctrl-C finishes the step and saves a checkpoint.\n",
     .keys =
         "model data resize normalize epochs batch micro_batch lr optimizer momentum nesterov weight_decay schedule "
-        "schedule.every schedule.factor schedule.end warmup label_smoothing init weights weights.partial freeze reparam "
+        "schedule.every schedule.factor schedule.end warmup loss loss.gamma class_weights label_smoothing tta init weights weights.partial freeze reparam "
         "seed threads precision device target_top1 require_top1 patience out resume extend overwrite "
         "checkpoint.seconds layout implementation loader.threads",
     .computes = true,

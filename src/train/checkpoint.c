@@ -17,9 +17,9 @@
 
 /* Settings that a resumed run must share; the second list may differ with extend=true. */
 static const char *const fixed_keys[] = {
-    "model",       "data",      "resize",   "normalize", "classes",      "batch",
-    "micro_batch", "optimizer", "momentum", "nesterov",  "weight_decay", "label_smoothing",
-    "init",        "weights",   "freeze",   "reparam",   "seed",         "precision"};
+    "model",         "data",     "resize",   "normalize",    "classes",         "batch", "micro_batch",
+    "optimizer",     "momentum", "nesterov", "weight_decay", "label_smoothing", "loss",  "loss.gamma",
+    "class_weights", "init",     "weights",  "freeze",       "reparam",         "seed",  "precision"};
 static const char *const extendable_keys[] = {"epochs",          "lr",           "schedule", "schedule.every",
                                               "schedule.factor", "schedule.end", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -12,12 +12,14 @@
 
 #include "athanor/model.h"
 #include "graph/program.h"
+#include "nn/loss.h"
 #include "optim/optimizer.h"
 
 struct ath__network_settings {
     const struct ath__optimizer *optimizer; /* NULL: evaluation only */
     struct ath__optim_settings   optim;
-    double                       label_smoothing;
+    const struct ath__loss      *loss; /* NULL: cross-entropy */
+    struct ath__loss_settings    loss_settings;
     const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
     bool        bf16;
     const char *layout, *only; /* see ath__assign_options; NULL = automatic */
@@ -31,12 +33,16 @@ struct ath__network {
     uint64_t                     seed;    /* of dropout */
     int64_t                      micro;   /* micro-batch size, 0 = whole batches */
     uint64_t                     version; /* counts changes of the parameters */
+    float                       *class_weights; /* what settings.loss_settings.weights points to; or NULL */
 };
 
 /* Parameters are zero until started or loaded. Borrows the model. */
 ath_status ath__network_create(const ath_model *model, const struct ath__network_settings *settings,
                                struct ath__network **network, ath_error *err);
 void       ath__network_destroy(struct ath__network *network);
+
+/* Weights of the classes in the loss, one per class (copied); before the first step. */
+ath_status ath__network_weigh_classes(struct ath__network *network, const float *weights, ath_error *err);
 
 /* Starting values by policy ("xavier" ...) and seed. */
 ath_status ath__network_start(struct ath__network *network, const char *policy, uint64_t seed, ath_error *err);

@@ -61,7 +61,7 @@ static ath_status run_steps(struct measured *m, int64_t batch, int64_t steps, at
 /* "layer1.0.conv1" of a scope, or what the call is where it belongs to no layer. */
 static void layer_name(const struct ath__plan_call *call, char *name, size_t capacity) {
     const char *scope = call->node->scope;
-    if (!*scope) {
+    if (!*scope || strcmp(scope, "loss.") == 0) {
         ath__str_copy(name, capacity, call->phase == ATH_PHASE_EPILOGUE ? "(optimizer)" : "(input, loss, reshaping)");
         return;
     }

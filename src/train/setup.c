@@ -162,13 +162,15 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
         .optim = {.momentum = ath__config_real(config, "momentum"),
                   .weight_decay = ath__config_real(config, "weight_decay"),
                   .nesterov = ath__config_flag(config, "nesterov")},
-        .label_smoothing = ath__config_real(config, "label_smoothing"),
+        .loss_settings = {.smoothing = ath__config_real(config, "label_smoothing"),
+                          .gamma = ath__config_real(config, "loss.gamma")},
         .freeze = ath__config_text(config, "freeze"),
         .layout = ath__config_text(config, "layout"),
         .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
     };
     if (settings.optim.nesterov && settings.optim.momentum <= 0.0)
         return ath__fail(err, ATH_USAGE, "nesterov", "nesterov=true needs momentum above 0 (0.9, say)");
+    ATH_TRY(ath__loss_find(ath__config_text(config, "loss"), &settings.loss, err));
     if (train) ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &settings.optimizer, err));
     settings.bf16 = strcmp(ath__config_text(config, "precision"), "bf16") == 0;
     if (settings.bf16 && !ath__device_cpu()->bf16) {

@@ -49,8 +49,10 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
                              ath__network_sink sink, void *context, ath_error *err) {
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
-    float   rate = (float)lr, scale = 1.0f / (float)samples->count;
-    int     channels, height, width;
+    double  divisor =
+        ath__loss_divisor(network->settings.loss, &network->settings.loss_settings, samples->labels, samples->count);
+    float rate = (float)lr, scale = 1.0f / (float)divisor;
+    int   channels, height, width;
     ath_model_input(network->model, &channels, &height, &width);
     int64_t           image = (int64_t)channels * height * width;
     struct ath__plan *first = NULL;

@@ -11,6 +11,7 @@
 #include "nn/init.h"
 #include "optim/schedule.h"
 #include "train/checkpoint.h"
+#include "train/class_weights.h"
 #include "train/diagnose.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
@@ -122,6 +123,7 @@ static ath_status set_up(struct trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__setup_network(config, t->model, true, t->hooks, &t->network, err));
+    ATH_TRY(ath__setup_class_weights(config, t->train_set, t->network, err));
     ATH_TRY(ath__setup_loader(config, t->train_set, &t->info.preprocess, true, &t->train_loader, err));
     ATH_TRY(ath__setup_loader(config, t->val_set, &t->info.preprocess, false, &t->val_loader, err));
     ATH_TRY(copy_class_names(t, err));
