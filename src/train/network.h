@@ -30,9 +30,9 @@ struct ath__network {
     struct ath__network_settings settings;
     struct ath__store           *store;
     struct ath__program         *train, *eval;
-    uint64_t                     seed;    /* of dropout */
-    int64_t                      micro;   /* micro-batch size, 0 = whole batches */
-    uint64_t                     version; /* counts changes of the parameters */
+    uint64_t                     seed;          /* of dropout */
+    int64_t                      micro;         /* micro-batch size, 0 = whole batches */
+    uint64_t                     version;       /* counts changes of the parameters */
     float                       *class_weights; /* what settings.loss_settings.weights points to; or NULL */
 };
 

@@ -14,6 +14,7 @@
 #include "train/class_weights.h"
 #include "train/diagnose.h"
 #include "train/evaluate.h"
+#include "train/final.h"
 #include "train/model_file.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
@@ -38,6 +39,7 @@ struct trainer {
     struct ath__schedule_settings schedule_settings;
     int64_t                       epochs, steps_per_epoch;
     int64_t                       resumed_epoch_count;
+    int64_t                       steps_here;      /* taken by this process */
     double                        last_checkpoint; /* clock */
     double                        epoch_start, epoch_wait;
     ath_train_result             *result;
@@ -234,6 +236,7 @@ static ath_status train_batches(struct trainer *t, ath_error *err) {
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(t->train_loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
+        ath__final_clock(t->network, ath__config_int(t->config, "batch"), t->steps_here++);
         double              lr = rate_at(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count};
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
@@ -371,16 +374,47 @@ static void fill_result(struct trainer *t) {
     r->images_per_second = seconds > 0.0 ? images / seconds : 0.0;
 }
 
+/* The best epoch's weights once more; what they score is part of the result and of the log. */
+static ath_status look_back(struct trainer *t, struct ath__final *final, ath_error *err) {
+    const struct ath__position *p = &t->position;
+    ath_train_result           *r = t->result;
+    char                        weights[ATH_PATH_MAX], fields[256];
+    ATH_TRY(ath__run_folder_file(&t->folder, "weights/best.safetensors", weights, err));
+    struct ath__final_source source = {.config = t->config,
+                                       .network = t->network,
+                                       .weights = weights,
+                                       .fresh = t->val_metrics.images > 0 && p->best_epoch == p->epoch ? &t->val_metrics
+                                                                                                       : NULL,
+                                       .loader = t->val_loader,
+                                       .dataset = t->val_set,
+                                       .info = &t->info,
+                                       .trained = t->steps_here > 0};
+    ATH_TRY(ath__final_look(&source, final, err));
+    ath__str_copy(r->tta, sizeof r->tta, final->scores.tta);
+    r->top1_final = final->scores.top1;
+    r->loss_final = final->scores.loss;
+    r->calibration_error = final->scores.calibration_error;
+    snprintf(
+        fields, sizeof fields,
+        "\"best_epoch\":%lld,\"tta\":\"%s\",\"images\":%lld,\"top1\":%.6g,\"loss\":%.9g,\"calibration_error\":%.6g",
+        (long long)p->best_epoch, r->tta, (long long) final->scores.images, r->top1_final, r->loss_final,
+        r->calibration_error);
+    return log_event(t, "evaluation", fields, err);
+}
+
 static ath_status finish_run(struct trainer *t, ath_error *err) {
+    struct ath__final final = {.done = false};
+    ath_status        status = ATH_OK;
     fill_result(t);
-    if (t->val_metrics.images == 0 && t->position.epoch_count > 0) /* resumed behind the last epoch */
-        ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
-    ATH_TRY(log_event(t, "end", "", err));
-    ATH_TRY(ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &t->val_metrics, &t->info, err));
-    double required = ath__config_real(t->config, "require_top1");
-    if (required > 0.0 && t->position.best_top1 < required)
-        return ath__fail(err, ATH_TARGET, NULL, "best validation accuracy %.2f%% stays below require_top1=%g",
-                         t->position.best_top1, required);
+    if (t->position.epoch_count > 0) status = look_back(t, &final, err);
+    if (status == ATH_OK) status = log_event(t, "end", "", err);
+    if (status == ATH_OK) status = ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &final, err);
+    ath__final_free(&final);
+    if (status != ATH_OK) return status;
+    double required = ath__config_real(t->config, "require_top1"), reached = t->result->top1_final;
+    if (required > 0.0 && reached < required)
+        return ath__fail(err, ATH_TARGET, NULL, "the best validation accuracy, %.2f%%, stays below require_top1=%g",
+                         reached, required);
     return ATH_OK;
 }
 
