@@ -16,8 +16,9 @@ static double at_y(double percent) {
 
 static void append_diagram(struct ath__str *out, const ath_eval_result *scores) {
     double step = 100.0 / ATH_CALIBRATION_BINS;
-    ath__str_printf(out, "<svg viewBox=\"0 0 %d %d\" role=img><title>reliability diagram</title>\n", LEFT + SIDE + 10,
-                    TOP + SIDE + BELOW);
+    ath__str_printf(
+        out, "<svg viewBox=\"0 0 %d %d\" style=\"max-width:420px\" role=img><title>reliability diagram</title>\n",
+        LEFT + SIDE + 10, TOP + SIDE + BELOW);
     for (int p = 0; p <= 100; p += 20)
         ath__str_printf(out,
                         "<path class=grid d=\"M%d %.1fh%d\"/><text x=%d y=%.1f text-anchor=end>%d</text><text x=%.1f "

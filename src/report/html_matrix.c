@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { MOST_NUMBERS = 20, MOST_DRAWN = 200, MOST_CONFUSIONS = 10, SHADES = 12 };
+enum { MOST_NUMBERS = 20, MOST_BESIDE = 13, MOST_DRAWN = 200, MOST_CONFUSIONS = 10, SHADES = 12 };
 
 static int64_t cell(const ath_eval_result *scores, int row, int column) {
     return scores->confusion[(size_t)row * (size_t)scores->classes + (size_t)column];
@@ -84,9 +84,9 @@ static void append_drawing(struct ath__str *out, const struct ath__report *repor
 
 static void append_confusions(struct ath__str *out, const struct ath__report *report) {
     struct ath__confusion confusion = {INT64_MAX, -1, -1};
-    ath__str_append(out,
-                    "<h3 style=\"margin-top:24px\">Most frequent confusions</h3>\n<div class=card><table><tr><th>true "
-                    "class<th>taken for<th class=n>images<th class=n>of the class</tr>\n");
+    ath__str_append(
+        out, "<div class=card><div class=pad style=\"padding-bottom:4px\"><h3>Most frequent confusions</h3></div>"
+             "<table><tr><th>true class<th>taken for<th class=n>images<th class=n>of its class</tr>\n");
     for (int i = 0; i < MOST_CONFUSIONS && ath__confusion_next(report->scores, &confusion); i++) {
         ath__str_append(out, "<tr><td>");
         ath__html_class(out, report, confusion.row);
@@ -105,10 +105,12 @@ void ath__html_matrix(struct ath__str *out, const struct ath__report *report) {
                           ? "Rows: true class; columns: predicted class. Blue is right, red is wrong; the darker, the "
                             "larger the share of its row."
                           : "The whole matrix is in confusion.csv and confusion.png beside this page.");
+    bool beside = classes <= MOST_BESIDE;
+    ath__str_append(out, beside ? "<div class=beside>" : "<div class=stack>");
     if (classes <= MOST_NUMBERS)
         append_table(out, report);
     else if (classes <= MOST_DRAWN)
         append_drawing(out, report);
     append_confusions(out, report);
-    ath__str_append(out, "</section>\n");
+    ath__str_append(out, "</div></section>\n");
 }

@@ -38,7 +38,7 @@ ath_status ath__html_mistakes(struct ath__str *out, const struct ath__report *re
     if (!report->worst || scores->worst_count == 0) return ATH_OK;
     ath__html_section(out, "mistakes", "Worst mistakes",
                       "The validation images with the largest loss under the best epoch's weights: what it is, what it "
-                      "was taken for, and how surely. Wrong labels gather here.");
+                      "was taken for, and with which probability. Wrong labels gather here.");
     ath__str_append(out, "<div class=gallery>\n");
     for (int i = 0; i < scores->worst_count; i++) {
         const ath_mistake *m = &scores->worst[i];
@@ -47,12 +47,10 @@ ath_status ath__html_mistakes(struct ath__str *out, const struct ath__report *re
         ATH_TRY(append_image(out, &report->worst[i], err));
         ath__str_append(out, "<figcaption><b>");
         ath__html_class(out, report, m->label);
-        ath__str_append(out, m->label == m->predicted ? "</b><span class=right>found, " : "</b><span class=wrong>");
-        if (m->label != m->predicted) {
-            ath__html_class(out, report, m->predicted);
-            ath__str_append(out, ", ");
-        }
-        ath__str_printf(out, "%.1f%%</span></figcaption></figure>\n", 100.0 * m->probability);
+        ath__str_printf(out, "<span>%.0f%%</span></b>", 100.0 * m->probability);
+        ath__str_append(out, m->label == m->predicted ? "<span class=right>found" : "<span class=wrong>taken for ");
+        if (m->label != m->predicted) ath__html_class(out, report, m->predicted);
+        ath__str_append(out, "</span></figcaption></figure>\n");
     }
     ath__str_append(out, "</div></section>\n");
     return ATH_OK;

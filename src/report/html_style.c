@@ -34,8 +34,8 @@ const char *const ath__html_style[] = {
     ".main{padding:22px 24px;display:flex;flex-direction:column;justify-content:center}"
     ".main b{font-size:46px;line-height:1.1;letter-spacing:-.03em;font-variant-numeric:tabular-nums}"
     ".main span{color:var(--soft)}"
-    ".facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(148px,1fr));gap:1px;overflow:hidden;"
-    "background:var(--line)}.facts div{background:var(--card);padding:13px 16px}"
+    ".facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(148px,1fr));overflow:hidden}"
+    ".facts div{padding:13px 16px;outline:.5px solid var(--line)}"
     ".facts b{display:block;font-size:18px;font-weight:620;font-variant-numeric:tabular-nums}"
     ".facts span{color:var(--soft);font-size:12.5px;line-height:1.35;display:block}",
     /* tables */
@@ -49,6 +49,8 @@ const char *const ath__html_style[] = {
     "details>summary{cursor:pointer;padding:13px 20px;color:var(--soft);font-size:13.5px}details[open]>summary{"
     "border-bottom:1px solid var(--line)}"
     /* confusion matrix */
+    ".beside{display:grid;grid-template-columns:minmax(0,1.7fr) minmax(280px,1fr);gap:16px;align-items:start}"
+    ".stack{display:grid;grid-template-columns:minmax(0,1fr);gap:16px}@media(max-width:860px){.beside{grid-template-columns:minmax(0,1fr)}}"
     ".matrix{width:auto}.matrix td,.matrix th{padding:6px 4px;min-width:44px;max-width:110px;overflow:hidden;"
     "text-overflow:ellipsis;text-align:center;border:0;font-size:12px;font-variant-numeric:tabular-nums}"
     ".matrix td{border:1px solid var(--card);border-radius:5px;height:34px}.matrix tr>th:first-child{text-align:right;"
@@ -63,12 +65,13 @@ const char *const ath__html_style[] = {
     ".key{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:12.5px;color:var(--soft);margin:0 0 10px}"
     ".key i{display:inline-block;width:14px;height:3px;border-radius:2px;vertical-align:middle;margin-right:6px}"
     /* gallery */
-    ".gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(124px,1fr));gap:12px}"
+    ".gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(112px,1fr));gap:12px}"
     ".gallery figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden}"
     ".gallery img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--sunk)}"
     ".gallery img.s{image-rendering:pixelated}"
     ".gallery figcaption{padding:8px 10px 10px;font-size:12.5px;line-height:1.4;overflow-wrap:anywhere}"
-    ".gallery b{display:block;font-weight:620}.wrong{color:var(--red)}.right{color:var(--green)}"
+    ".gallery b{display:flex;justify-content:space-between;gap:8px;font-weight:620}.gallery b span{font-weight:400;"
+    "color:var(--soft);font-variant-numeric:tabular-nums}.wrong{color:var(--red)}.right{color:var(--green)}"
     /* findings */
     ".finding{padding:16px 20px;border-left:4px solid var(--amber);margin-top:12px}.finding h3{font-size:15px;margin:0}"
     ".finding p{margin-top:6px}.finding code{color:var(--ink)}.chip{font-size:11.5px;font-weight:620;letter-spacing:.04em;"

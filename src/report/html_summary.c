@@ -37,7 +37,7 @@ static void append_main(struct ath__str *out, const struct ath__report *report) 
     const ath_train_result *r = report->result;
     bool                    augmented = report->scores && strcmp(report->scores->tta, "none") != 0;
     ath__str_printf(out,
-                    "<div class=\"card main\"><b>%.2f%%</b><span>validation top-1, best epoch: %lld of %lld</span>",
+                    "<div class=\"card main\"><b>%.2f%%</b><span>validation top-1<br>best epoch: %lld of %lld</span>",
                     augmented ? report->scores->top1 : r->top1_best, (long long)r->epoch_best, (long long)r->epochs);
     if (augmented) ath__str_printf(out, "<span>tta=%s; %.2f%% without</span>", report->scores->tta, r->top1_best);
     ath__str_append(out, "</div>\n");

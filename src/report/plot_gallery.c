@@ -69,9 +69,10 @@ static void draw_gallery(const struct ath__canvas *canvas, const void *context) 
     const double                 wide = CELL * COLUMNS;
     const struct ath__text_style title = {.size = 17, .bold = true, .color = ATH_INK, .align_y = 0.5, .widest = wide};
     const struct ath__text_style below = {.size = 12, .color = ATH_INK_SOFT, .align_y = 0.5, .widest = wide};
-    const struct ath__text_style name = {.size = 12.5, .bold = true, .color = ATH_INK, .widest = BOX};
+    const struct ath__text_style name = {.size = 12.5, .bold = true, .color = ATH_INK, .widest = BOX - 40};
+    const struct ath__text_style share = {.size = 12, .color = ATH_INK_SOFT, .align_x = 1.0};
     ath__canvas_text(canvas, g->title, MARGIN, 26.0, &title);
-    ath__canvas_text(canvas, "bold: the true class; below it what it was taken for, and how surely", MARGIN, 47.0,
+    ath__canvas_text(canvas, "bold: the true class; red: what it was taken for, with the probability", MARGIN, 47.0,
                      &below);
     for (int i = 0; i < g->scores->worst_count; i++) {
         const ath_mistake           *m = &g->scores->worst[i];
@@ -80,9 +81,12 @@ static void draw_gallery(const struct ath__canvas *canvas, const void *context) 
         double                       x = MARGIN + i % COLUMNS * CELL, y = TOP + i / COLUMNS * ROW;
         char                         text[200];
         if (!g->thumbnails[i].rgb) continue;
-        snprintf(text, sizeof text, "%.1f%% %.150s", 100.0 * m->probability, g->scores->per_class[m->predicted].name);
+        snprintf(text, sizeof text, "%.0f%%", 100.0 * m->probability);
         draw_image(canvas, &g->thumbnails[i], x, y);
         ath__canvas_text(canvas, g->scores->per_class[m->label].name, x, y + BOX + 5.0, &name);
+        ath__canvas_text(canvas, text, x + BOX, y + BOX + 5.0, &share);
+        ath__str_copy(text, sizeof text, "found");
+        if (!right) snprintf(text, sizeof text, "taken for %.150s", g->scores->per_class[m->predicted].name);
         ath__canvas_text(canvas, text, x, y + BOX + 22.0, &guess);
     }
 }

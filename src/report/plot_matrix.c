@@ -81,7 +81,8 @@ static void draw_cells(const struct ath__canvas *canvas, const struct matrix *m,
                 cairo_fill(canvas->cr);
             }
             if (classes <= MOST_NUMBERS)
-                draw_number(canvas, m, count, x + m->cell / 2.0, y + m->cell / 2.0, count > 0 && alpha > 0.5);
+                draw_number(canvas, m, count, x + m->cell / 2.0, y + m->cell / 2.0,
+                            count > 0 && alpha > (r == c ? 0.5 : 0.65));
         }
     }
 }

@@ -349,7 +349,8 @@ static ath_status write_figures(const struct ath__run_folder *folder, const ath_
     ath_status      status = ATH_OK;
     ATH_TRY_DONE(ath__run_folder_file(folder, "confusion.csv", path, err));
     ATH_TRY_DONE(ath__confusion_csv_write(path, scores, err));
-    snprintf(title, sizeof title, "%s: %.2f%% of %lld images", folder->title, scores->top1, (long long)scores->images);
+    snprintf(title, sizeof title, "%s: top-1 %.2f%% on %lld validation images", folder->title, scores->top1,
+             (long long)scores->images);
     ATH_TRY_DONE(ath__confusion_png(title, scores, &matrix, err));
     ATH_TRY_DONE(ath__run_folder_file(folder, "confusion.png", path, err));
     ATH_TRY_DONE(ath__file_write(path, ath__str_text(&matrix), matrix.size, err));
