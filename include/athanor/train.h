@@ -62,6 +62,8 @@ typedef struct ath_train_result {
     int64_t params, macs, epochs;
     double  top1_best, top1_last, loss_last, train_top1_last;
     int64_t epoch_best;
+    char    tta[16];                                   /* test-time augmentation of the following three */
+    double  top1_final, loss_final, calibration_error; /* of the best epoch's weights, evaluated at the end */
     double  seconds, images_per_second;
     int     threads;
     size_t  planned_bytes; /* activations, gradients, packed weights, scratch of the largest plan */
@@ -105,17 +107,39 @@ ATH_API char *ath_train_result_json(const ath_train_result *result);
 ATH_API ath_status ath_runs_plot(const char *title, const char *const *names, const char *const *paths, int count,
                                  const char *png_path, const char *svg_path, ath_error *err);
 
+/* One class of an evaluation. Shares in percent; not a number where there is nothing to divide by. */
 typedef struct ath_class_score {
     const char *name;
-    int64_t     images, correct;
+    int64_t     images, predicted, correct; /* of this class, taken for it, both */
+    double      recall, precision, f1;      /* recall is the accuracy on the images of the class */
 } ath_class_score;
 
+/* Images whose predicted class has a probability from b/15 up to (b+1)/15. */
+enum { ATH_CALIBRATION_BINS = 15 };
+typedef struct ath_calibration_bin {
+    int64_t images, correct;
+    double  accuracy, confidence; /* percent: correct ones, mean probability; 0 in an empty bin */
+} ath_calibration_bin;
+
+/* One image with what was made of it. */
+typedef struct ath_mistake {
+    int64_t index; /* in the split */
+    int     label, predicted;
+    double  loss, probability, label_probability; /* of the predicted class, of the true one */
+} ath_mistake;
+
 typedef struct ath_eval_result {
-    int64_t          images, skipped;
-    double           top1, top5, loss; /* top5 is 100 with fewer than six classes */
-    int              classes;
-    ath_class_score *per_class;
-    int64_t         *confusion; /* classes x classes: row = true class, column = predicted */
+    int64_t             images, skipped;
+    double              top1, top5, loss;  /* top5 is 100 with fewer than six classes */
+    double              confidence;        /* mean probability of the predicted class, percent */
+    double              calibration_error; /* expected calibration error over the bins, percent */
+    char                tta[16];           /* test-time augmentation: none, flip, flip_shift */
+    int                 classes;
+    ath_class_score    *per_class;
+    int64_t            *confusion; /* classes x classes: row = true class, column = predicted */
+    ath_calibration_bin calibration[ATH_CALIBRATION_BINS];
+    ath_mistake        *worst; /* images with the largest losses, largest first */
+    int                 worst_count;
 } ath_eval_result;
 
 /* Evaluates the run's best model (key run=) or a weights file (weights=) on the data set's validation split, or on the

@@ -3,34 +3,73 @@
 #include "cli/json_out.h"
 #include "cli/verb.h"
 
+#include <math.h>
 #include <stdio.h>
 
-static double percent(const ath_class_score *score) {
-    return score->images > 0 ? 100.0 * (double)score->correct / (double)score->images : 0.0;
+/* A share; null where there is nothing to divide by. */
+static json_t *share(double percent) {
+    return isfinite(percent) ? json_real(percent) : json_null();
+}
+
+static json_t *class_json(const ath_class_score *s) {
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "class", s->name, "images", (json_int_t)s->images,
+                     "correct", (json_int_t)s->correct, "predicted", (json_int_t)s->predicted, "top1", share(s->recall),
+                     "recall", share(s->recall), "precision", share(s->precision), "f1", share(s->f1));
+}
+
+static json_t *calibration_json(const ath_eval_result *r) {
+    json_t *bins = json_array();
+    for (int b = 0; b < ATH_CALIBRATION_BINS; b++)
+        json_array_append_new(bins, json_pack("{s:I, s:I, s:f, s:f}", "images", (json_int_t)r->calibration[b].images,
+                                              "correct", (json_int_t)r->calibration[b].correct, "accuracy",
+                                              r->calibration[b].accuracy, "confidence", r->calibration[b].confidence));
+    return bins;
+}
+
+static json_t *worst_json(const ath_eval_result *r) {
+    json_t *worst = json_array();
+    for (int i = 0; i < r->worst_count; i++) {
+        const ath_mistake *m = &r->worst[i];
+        json_array_append_new(worst,
+                              json_pack("{s:I, s:s, s:s, s:o, s:o, s:o}", "index", (json_int_t)m->index, "class",
+                                        r->per_class[m->label].name, "predicted", r->per_class[m->predicted].name,
+                                        "probability", share(m->probability), "class_probability",
+                                        share(m->label_probability), "loss", share(m->loss)));
+    }
+    return worst;
 }
 
 static json_t *to_json(const ath_eval_result *r) {
     json_t *classes = json_array(), *confusion = json_array();
     for (int c = 0; c < r->classes; c++) {
-        json_array_append_new(classes,
-                              json_pack("{s:s, s:I, s:I, s:f}", "class", r->per_class[c].name, "images",
-                                        (json_int_t)r->per_class[c].images, "correct",
-                                        (json_int_t)r->per_class[c].correct, "top1", percent(&r->per_class[c])));
+        json_array_append_new(classes, class_json(&r->per_class[c]));
         json_t *row = json_array();
         for (int k = 0; k < r->classes; k++) json_array_append_new(row, json_integer(r->confusion[c * r->classes + k]));
         json_array_append_new(confusion, row);
     }
-    return json_pack("{s:I, s:f, s:f, s:f, s:o, s:o}", "images", (json_int_t)r->images, "top1", r->top1, "top5",
-                     r->top5, "loss", r->loss, "per_class", classes, "confusion", confusion);
+    return json_pack("{s:I, s:f, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
+                     r->top1, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
+                     "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
+                     confusion, "calibration", calibration_json(r), "worst", worst_json(r));
 }
 
 static void print_text(const ath_eval_result *r) {
     char images[32];
-    printf("%s images: top-1 %.2f%%, top-5 %.2f%%, loss %.4f\n", console_count(r->images, images), r->top1, r->top5,
-           r->loss);
-    for (int c = 0; c < r->classes && r->classes <= 100; c++)
-        printf("  %-16s %6.2f%%  (%lld of %lld)\n", r->per_class[c].name, percent(&r->per_class[c]),
-               (long long)r->per_class[c].correct, (long long)r->per_class[c].images);
+    printf("%s images: top-1 %.2f%%, top-5 %.2f%%, loss %.4f, mean confidence %.2f%%, calibration error %.2f%%\n",
+           console_count(r->images, images), r->top1, r->top5, r->loss, r->confidence, r->calibration_error);
+    for (int c = 0; c < r->classes && r->classes <= 100; c++) {
+        const ath_class_score *s = &r->per_class[c];
+        char                   found[64];
+        snprintf(found, sizeof found, "(%lld of %lld)", (long long)s->correct, (long long)s->images);
+        printf("  %-16s ", s->name);
+        if (s->images > 0)
+            printf("%6.2f%%", s->recall);
+        else
+            printf("   none");
+        printf("  %-16s", found);
+        if (s->predicted > 0) printf("  precision %6.2f%%", s->precision);
+        printf("\n");
+    }
 }
 
 static ath_status run(const struct invocation *invocation, ath_error *err) {
@@ -53,7 +92,7 @@ const struct verb verb_eval = {
     .examples = "  athanor eval                                  the last run's best model on its validation images\n"
                 "  athanor eval run=runs/lenet split=test --json\n"
                 "  athanor eval weights=model.safetensors data=mnist\n",
-    .keys = "run weights weights.partial model data split batch resize normalize threads precision",
+    .keys = "run weights weights.partial model data split tta batch resize normalize threads precision",
     .computes = true,
     .run = run,
 };

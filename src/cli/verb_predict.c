@@ -93,7 +93,7 @@ const struct verb verb_predict = {
                 "  athanor predict run=runs/lenet t10k-images-idx3-ubyte.gz:0-9\n"
                 "  athanor predict data=mnist split=test:0-99 --json\n"
                 "  ls *.pgm | athanor predict weights=model.safetensors -\n",
-    .keys = "run weights model data split top batch threads precision",
+    .keys = "run weights model data split tta top batch threads precision",
     .computes = true,
     .run = run,
 };

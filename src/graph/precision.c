@@ -3,11 +3,14 @@
  * Operators say which of their operands follow (ATH_OP_LOW_*). Results of BATCH rate and rank 2 or more become
  * bfloat16; casts are inserted where a float32 operand meets an operator that computes in bfloat16 (images, weights)
  * and where a bfloat16 value meets one that does not (the loss). Parameters, statistics, sums over micro-batches,
- * weight gradients and losses stay float32.
+ * weight gradients and losses stay float32; so does all that is computed in the scope "loss", in which
+ * nn/loss.c builds them, and the gradients there, which inherit it.
  */
 #include "base/error.h"
 #include "graph/op.h"
 #include "graph/pass.h"
+
+#include <string.h>
 
 enum { LOW_ANY = ATH_OP_LOW_ALL | ATH_OP_LOW_FIRST | ATH_OP_LOW_IN };
 
@@ -18,7 +21,12 @@ static bool feeds_batch_sum(const ath_graph *graph, ath_value value) {
     return false;
 }
 
+static bool is_of_loss(const struct ath__node *node) {
+    return strncmp(node->scope, "loss.", 5) == 0;
+}
+
 static void lower_outputs(ath_graph *graph, const struct ath__node *node) {
+    if (is_of_loss(node)) return;
     if (node->rate != ATH_RATE_BATCH || !(node->op->traits & (ATH_OP_LOW_ALL | ATH_OP_LOW_FIRST))) return;
     for (int o = 0; o < node->outs; o++) {
         if (node->out[o] == ATH_NONE) continue;

@@ -5,6 +5,7 @@
 #include "athanor/train.h"
 #include "report/config_yaml.h"
 #include "report/environment.h"
+#include "report/thumbnail.h"
 
 struct ath__report {
     const char                    *title; /* "lenet5 on mnist" */
@@ -14,11 +15,17 @@ struct ath__report {
     const ath_epoch               *epochs;
     int64_t                        epoch_count;
     const struct ath__environment *environment;
-    int                            classes;     /* of the confusion matrix; 0 = none */
-    const char *const             *class_names; /* may be NULL: numbers */
-    const int64_t                 *confusion;   /* classes x classes, row = true class; of the last epoch's weights */
+    const ath_eval_result         *scores; /* of the best weights on the validation images; NULL = none */
+    const struct ath__thumbnail   *worst;  /* of scores->worst; may be NULL */
+    const ath_profile             *layers; /* layers alone; NULL = none */
+    int64_t                        layers_batch;
+    const char                    *findings; /* the text of doctor.json; NULL = there is none */
 };
 
 ath_status ath__report_html_write(const char *path, const struct ath__report *report, ath_error *err);
+
+/* Puts other findings into a report that was written before: `findings` is the text of doctor.json. ATH_DATA when the
+ * file is no report of ours. */
+ath_status ath__report_html_findings(const char *path, const char *findings, ath_error *err);
 
 #endif

@@ -50,8 +50,9 @@ static double draw_top(const struct ath__canvas *canvas, const struct ath__plot 
     return y + draw_legend(canvas, plot, y, draw);
 }
 
-static double figure_height(const struct ath__canvas *canvas, const struct ath__plot *plot) {
-    double y = draw_top(canvas, plot, false);
+static double figure_height(const struct ath__canvas *canvas, const void *context) {
+    const struct ath__plot *plot = context;
+    double                  y = draw_top(canvas, plot, false);
     for (int r = 0; r < ATH_PLOT_MAX_ROWS && plot->row_heights[r] > 0.0; r++)
         y += plot->row_heights[r] + (r > 0 ? BETWEEN_ROWS : 0);
     return ceil(y + MARGIN / 2.0);
@@ -64,8 +65,9 @@ static struct ath__box panel_box(const struct ath__plot *plot, const struct ath_
     return (struct ath__box){left, y, right - left, plot->row_heights[panel->row]};
 }
 
-static void draw_figure(const struct ath__canvas *canvas, const struct ath__plot *plot) {
-    cairo_set_source_rgb(canvas->cr, 1.0, 1.0, 1.0);
+static void draw_figure(const struct ath__canvas *canvas, const void *context) {
+    const struct ath__plot *plot = context;
+    cairo_set_source_rgb(canvas->cr, 1.0, 1.0, 1.0); /* also behind an SVG */
     cairo_paint(canvas->cr);
     double y = draw_top(canvas, plot, true);
     for (int r = 0; r < ATH_PLOT_MAX_ROWS && plot->row_heights[r] > 0.0; r++) {
@@ -104,15 +106,16 @@ void ath__canvas_close(struct ath__canvas *canvas) {
     cairo_destroy(canvas->cr);
 }
 
-/* The height is known once fonts are; a recording surface measures without drawing anywhere. */
-static double measure(const struct ath__plot *plot) {
+/* Sizes are known once fonts are; a recording surface measures without drawing anywhere. */
+ath_status ath__canvas_measure(ath__measure_fn *measure, const void *context, double *result, ath_error *err) {
+    ATH_TRY(ath__plot_library_load(err));
     cairo_surface_t   *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
     struct ath__canvas canvas;
     ath__canvas_open(&canvas, surface);
-    double height = figure_height(&canvas, plot);
+    *result = measure(&canvas, context);
     ath__canvas_close(&canvas);
     cairo_surface_destroy(surface);
-    return height;
+    return ATH_OK;
 }
 
 static cairo_status_t append(void *str, const unsigned char *bytes, unsigned size) {
@@ -126,15 +129,17 @@ ath_status ath__canvas_status(cairo_status_t code, ath_error *err) {
     return ath__fail(err, ATH_FAILED, "figure", "cannot draw the figure: %s", cairo_status_to_string(code));
 }
 
-ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath__str *bytes, ath_error *err) {
+ath_status ath__canvas_png(double width, double height, double scale, ath__draw_fn *draw, const void *context,
+                           struct ath__str *bytes, ath_error *err) {
     ATH_TRY(ath__plot_library_load(err));
-    double           height = measure(plot);
     cairo_surface_t *surface =
-        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(plot->width * scale), (int)ceil(height * scale));
+        cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(width * scale), (int)ceil(height * scale));
     struct ath__canvas canvas;
     cairo_surface_set_device_scale(surface, scale, scale);
     ath__canvas_open(&canvas, surface);
-    draw_figure(&canvas, plot);
+    cairo_set_source_rgb(canvas.cr, 1.0, 1.0, 1.0);
+    cairo_paint(canvas.cr);
+    draw(&canvas, context);
     cairo_status_t code = cairo_status(canvas.cr);
     ath__canvas_close(&canvas);
     ath_status status = ath__canvas_status(code, err);
@@ -143,9 +148,15 @@ ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath_
     return status;
 }
 
+ath_status ath__plot_png(const struct ath__plot *plot, double scale, struct ath__str *bytes, ath_error *err) {
+    double height;
+    ATH_TRY(ath__canvas_measure(figure_height, plot, &height, err));
+    return ath__canvas_png(plot->width, height, scale, draw_figure, plot, bytes, err);
+}
+
 ath_status ath__plot_svg(const struct ath__plot *plot, struct ath__str *text, ath_error *err) {
-    ATH_TRY(ath__plot_library_load(err));
-    double             height = measure(plot);
+    double height;
+    ATH_TRY(ath__canvas_measure(figure_height, plot, &height, err));
     cairo_surface_t   *surface = cairo_svg_surface_create_for_stream(append, text, plot->width, height);
     struct ath__canvas canvas;
     cairo_svg_surface_set_document_unit(surface, CAIRO_SVG_UNIT_PX);

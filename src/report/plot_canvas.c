@@ -48,6 +48,15 @@ double ath__canvas_text(const struct ath__canvas *canvas, const char *text, doub
     return width;
 }
 
+void ath__canvas_text_up(const struct ath__canvas *canvas, const char *text, double x, double y,
+                         const struct ath__text_style *style) {
+    cairo_save(canvas->cr);
+    cairo_translate(canvas->cr, x, y);
+    cairo_rotate(canvas->cr, -1.5707963267948966);
+    ath__canvas_text(canvas, text, 0.0, 0.0, style);
+    cairo_restore(canvas->cr);
+}
+
 double ath__canvas_text_width(const struct ath__canvas *canvas, const char *text, const struct ath__text_style *style) {
     int width, height;
     lay_out(canvas, text, style, &width, &height);

@@ -43,6 +43,18 @@ double ath__canvas_text_width(const struct ath__canvas *canvas, const char *text
 /* A line from (x0,y0) to (x1,y1). */
 void ath__canvas_line(const struct ath__canvas *canvas, double x0, double y0, double x1, double y1, double width);
 
+/* The same reading upwards, turned about its point. */
+void ath__canvas_text_up(const struct ath__canvas *canvas, const char *text, double x, double y,
+                         const struct ath__text_style *style);
+
+/* A drawing of `width` x `height` pixels on white as the bytes of a PNG, `scale` device pixels per pixel. */
+typedef void ath__draw_fn(const struct ath__canvas *canvas, const void *context);
+ath_status   ath__canvas_png(double width, double height, double scale, ath__draw_fn *draw, const void *context,
+                             struct ath__str *bytes, ath_error *err);
+/* What `measure` returns for a canvas that nothing is drawn on: sizes that depend on text. */
+typedef double ath__measure_fn(const struct ath__canvas *canvas, const void *context);
+ath_status     ath__canvas_measure(ath__measure_fn *measure, const void *context, double *result, ath_error *err);
+
 /* One name of a legend with its sample. */
 struct ath__legend_item {
     const char *name;

@@ -18,6 +18,7 @@
     X(cairo_font_options_set_antialias)                                                                                \
     X(cairo_font_options_set_hint_metrics)                                                                             \
     X(cairo_font_options_set_hint_style)                                                                               \
+    X(cairo_get_source)                                                                                                \
     X(cairo_image_surface_create)                                                                                      \
     X(cairo_image_surface_get_data)                                                                                    \
     X(cairo_image_surface_get_format)                                                                                  \
@@ -28,25 +29,31 @@
     X(cairo_move_to)                                                                                                   \
     X(cairo_new_sub_path)                                                                                              \
     X(cairo_paint)                                                                                                     \
+    X(cairo_pattern_set_filter)                                                                                        \
     X(cairo_recording_surface_create)                                                                                  \
     X(cairo_rectangle)                                                                                                 \
     X(cairo_restore)                                                                                                   \
+    X(cairo_rotate)                                                                                                    \
     X(cairo_save)                                                                                                      \
+    X(cairo_scale)                                                                                                     \
     X(cairo_set_dash)                                                                                                  \
     X(cairo_set_line_join)                                                                                             \
     X(cairo_set_line_width)                                                                                            \
     X(cairo_set_source_rgb)                                                                                            \
     X(cairo_set_source_rgba)                                                                                           \
+    X(cairo_set_source_surface)                                                                                        \
     X(cairo_status)                                                                                                    \
     X(cairo_status_to_string)                                                                                          \
     X(cairo_stroke)                                                                                                    \
     X(cairo_surface_destroy)                                                                                           \
     X(cairo_surface_finish)                                                                                            \
     X(cairo_surface_flush)                                                                                             \
+    X(cairo_surface_mark_dirty)                                                                                        \
     X(cairo_surface_set_device_scale)                                                                                  \
     X(cairo_surface_status)                                                                                            \
     X(cairo_svg_surface_create_for_stream)                                                                             \
     X(cairo_svg_surface_set_document_unit)                                                                             \
+    X(cairo_translate)                                                                                                 \
     X(g_object_unref)                                                                                                  \
     X(pango_cairo_context_set_font_options)                                                                            \
     X(pango_cairo_create_layout)                                                                                       \
@@ -86,6 +93,7 @@ ath_status ath__plot_library_load(ath_error *err);
 #define cairo_font_options_set_antialias ath__plot_library.cairo_font_options_set_antialias
 #define cairo_font_options_set_hint_metrics ath__plot_library.cairo_font_options_set_hint_metrics
 #define cairo_font_options_set_hint_style ath__plot_library.cairo_font_options_set_hint_style
+#define cairo_get_source ath__plot_library.cairo_get_source
 #define cairo_image_surface_create ath__plot_library.cairo_image_surface_create
 #define cairo_image_surface_get_data ath__plot_library.cairo_image_surface_get_data
 #define cairo_image_surface_get_format ath__plot_library.cairo_image_surface_get_format
@@ -96,25 +104,31 @@ ath_status ath__plot_library_load(ath_error *err);
 #define cairo_move_to ath__plot_library.cairo_move_to
 #define cairo_new_sub_path ath__plot_library.cairo_new_sub_path
 #define cairo_paint ath__plot_library.cairo_paint
+#define cairo_pattern_set_filter ath__plot_library.cairo_pattern_set_filter
 #define cairo_recording_surface_create ath__plot_library.cairo_recording_surface_create
 #define cairo_rectangle ath__plot_library.cairo_rectangle
 #define cairo_restore ath__plot_library.cairo_restore
+#define cairo_rotate ath__plot_library.cairo_rotate
 #define cairo_save ath__plot_library.cairo_save
+#define cairo_scale ath__plot_library.cairo_scale
 #define cairo_set_dash ath__plot_library.cairo_set_dash
 #define cairo_set_line_join ath__plot_library.cairo_set_line_join
 #define cairo_set_line_width ath__plot_library.cairo_set_line_width
 #define cairo_set_source_rgb ath__plot_library.cairo_set_source_rgb
 #define cairo_set_source_rgba ath__plot_library.cairo_set_source_rgba
+#define cairo_set_source_surface ath__plot_library.cairo_set_source_surface
 #define cairo_status ath__plot_library.cairo_status
 #define cairo_status_to_string ath__plot_library.cairo_status_to_string
 #define cairo_stroke ath__plot_library.cairo_stroke
 #define cairo_surface_destroy ath__plot_library.cairo_surface_destroy
 #define cairo_surface_finish ath__plot_library.cairo_surface_finish
 #define cairo_surface_flush ath__plot_library.cairo_surface_flush
+#define cairo_surface_mark_dirty ath__plot_library.cairo_surface_mark_dirty
 #define cairo_surface_set_device_scale ath__plot_library.cairo_surface_set_device_scale
 #define cairo_surface_status ath__plot_library.cairo_surface_status
 #define cairo_svg_surface_create_for_stream ath__plot_library.cairo_svg_surface_create_for_stream
 #define cairo_svg_surface_set_document_unit ath__plot_library.cairo_svg_surface_set_document_unit
+#define cairo_translate ath__plot_library.cairo_translate
 #define g_object_unref ath__plot_library.g_object_unref
 #define pango_cairo_context_set_font_options ath__plot_library.pango_cairo_context_set_font_options
 #define pango_cairo_create_layout ath__plot_library.pango_cairo_create_layout

@@ -67,7 +67,7 @@ static bool find_range(const struct ath__plot_panel *panel, bool of_y, bool posi
 }
 
 static bool wants_log(ath__plot_scale scale, double least, double min, double max) {
-    return scale == ATH_PLOT_LOG || (scale == ATH_PLOT_AUTO && least > 0.0 && max / min > 30.0);
+    return scale == ATH_PLOT_LOG || (scale == ATH_PLOT_AUTO && least > 0.0 && ath__axis_suits_log(min, max));
 }
 
 /* Is the vertical axis logarithmic? */

@@ -72,6 +72,10 @@ void ath__axis_log(struct ath__axis *axis, double min, double max, int wanted) {
     }
 }
 
+bool ath__axis_suits_log(double min, double max) {
+    return min > 0.0 && max / min > 30.0;
+}
+
 double ath__axis_place(const struct ath__axis *axis, double value) {
     if (!axis->log) return (value - axis->low) / (axis->high - axis->low);
     if (value < axis->low) return value <= 0.0 ? -1.0 : log(value / axis->low) / log(axis->high / axis->low);

@@ -24,6 +24,9 @@ void ath__axis_linear(struct ath__axis *axis, double min, double max, int wanted
 /* A logarithmic one, 0 < min <= max: ticks at powers of ten, or at 1, 2, 5 times them where the range is short. */
 void ath__axis_log(struct ath__axis *axis, double min, double max, int wanted);
 
+/* Do values from `min` to `max` read better on a logarithmic axis? All positive, and more than a factor of 30. */
+bool ath__axis_suits_log(double min, double max);
+
 /* The share of the way from low to high, 0 to 1 within the range. */
 double ath__axis_place(const struct ath__axis *axis, double value);
 

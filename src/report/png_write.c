@@ -41,27 +41,15 @@ static void copy_row(const unsigned char *src, int width, unsigned char *dst) {
     }
 }
 
-ath_status ath__png_append(cairo_surface_t *surface, struct ath__str *bytes, ath_error *err) {
-    cairo_surface_flush(surface);
-    int width = cairo_image_surface_get_width(surface), height = cairo_image_surface_get_height(surface);
-    int stride = cairo_image_surface_get_stride(surface);
-    const unsigned char *pixels = cairo_image_surface_get_data(surface);
-    if (!pixels || width <= 0 || height <= 0 || cairo_image_surface_get_format(surface) != CAIRO_FORMAT_RGB24)
-        return ath__fail(err, ATH_FAILED, "figure", "cannot write the figure: %s",
-                         cairo_status_to_string(cairo_surface_status(surface)));
-    size_t         row = 1 + 3 * (size_t)width;
-    uLong          raw_size = (uLong)(row * (size_t)height);
-    uLongf         packed_size = compressBound(raw_size);
-    unsigned char *raw = ath__alloc(raw_size), *packed = ath__alloc(packed_size);
-    ath_status     status = ATH_OK;
-    if (!raw || !packed) {
-        status = ath__fail_memory(err, "figure");
-        goto done;
-    }
-    for (int y = 0; y < height; y++) copy_row(pixels + (size_t)y * (size_t)stride, width, raw + (size_t)y * row);
-    if (compress2(packed, &packed_size, raw, raw_size, LEVEL) != Z_OK) {
-        status = ath__fail_memory(err, "figure");
-        goto done;
+/* Deflates `rows` (each with its filter byte in front) and writes the file around them. */
+static ath_status append_file(const unsigned char *rows, int width, int height, struct ath__str *bytes,
+                              ath_error *err) {
+    uLong          size = (uLong)((1 + 3 * (size_t)width) * (size_t)height);
+    uLongf         packed_size = compressBound(size);
+    unsigned char *packed = ath__alloc(packed_size);
+    if (!packed || compress2(packed, &packed_size, rows, size, LEVEL) != Z_OK) {
+        ath__free(packed);
+        return ath__fail_memory(err, "figure");
     }
     struct ath__str header = {0};
     append_u32(&header, (uint32_t)width);
@@ -75,9 +63,37 @@ ath_status ath__png_append(cairo_surface_t *surface, struct ath__str *bytes, ath
     append_chunk(bytes, "IDAT", packed, packed_size);
     append_chunk(bytes, "IEND", packed, 0);
     ath__str_free(&header);
-    if (bytes->failed) status = ath__fail_memory(err, "figure");
-done:
-    ath__free(raw);
     ath__free(packed);
+    return bytes->failed ? ath__fail_memory(err, "figure") : ATH_OK;
+}
+
+ath_status ath__png_append_rgb(const unsigned char *rgb, int width, int height, struct ath__str *bytes,
+                               ath_error *err) {
+    size_t         row = 3 * (size_t)width;
+    unsigned char *rows = ath__alloc((row + 1) * (size_t)height);
+    if (!rows) return ath__fail_memory(err, "figure");
+    for (size_t y = 0; y < (size_t)height; y++) {
+        rows[y * (row + 1)] = 0;
+        memcpy(rows + y * (row + 1) + 1, rgb + y * row, row);
+    }
+    ath_status status = append_file(rows, width, height, bytes, err);
+    ath__free(rows);
+    return status;
+}
+
+ath_status ath__png_append(cairo_surface_t *surface, struct ath__str *bytes, ath_error *err) {
+    cairo_surface_flush(surface);
+    int width = cairo_image_surface_get_width(surface), height = cairo_image_surface_get_height(surface);
+    int stride = cairo_image_surface_get_stride(surface);
+    const unsigned char *pixels = cairo_image_surface_get_data(surface);
+    if (!pixels || width <= 0 || height <= 0 || cairo_image_surface_get_format(surface) != CAIRO_FORMAT_RGB24)
+        return ath__fail(err, ATH_FAILED, "figure", "cannot write the figure: %s",
+                         cairo_status_to_string(cairo_surface_status(surface)));
+    size_t         row = 1 + 3 * (size_t)width;
+    unsigned char *rows = ath__alloc(row * (size_t)height);
+    if (!rows) return ath__fail_memory(err, "figure");
+    for (int y = 0; y < height; y++) copy_row(pixels + (size_t)y * (size_t)stride, width, rows + (size_t)y * row);
+    ath_status status = append_file(rows, width, height, bytes, err);
+    ath__free(rows);
     return status;
 }

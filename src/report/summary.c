@@ -33,6 +33,10 @@ char *ath_train_result_json(const ath_train_result *r) {
     ath__json_set_real(o, "loss_last", r->loss_last);
     ath__json_set_real(o, "train_top1_last", r->train_top1_last);
     json_object_set_new(o, "epoch_best", json_integer(r->epoch_best));
+    set_text(o, "tta", r->tta);
+    ath__json_set_real(o, "top1_final", r->top1_final);
+    ath__json_set_real(o, "loss_final", r->loss_final);
+    ath__json_set_real(o, "calibration_error", r->calibration_error);
     ath__json_set_real(o, "seconds", r->seconds);
     ath__json_set_real(o, "images_per_second", r->images_per_second);
     set_text(o, "precision", r->precision);

@@ -18,11 +18,32 @@
 
 /* Settings that a resumed run must share, besides those of the optimizer; the second list, and those of the schedule, may
  * differ with extend=true. */
-static const char *const fixed_keys[] = {
-    "model",       "data",      "resize",          "normalize",  "augment",       "classes",   "batch",
-    "micro_batch", "optimizer", "label_smoothing", "init",       "weights",       "freeze",    "reparam",
-    "seed",        "precision", "clip.norm",       "clip.value", "decay.exclude", "lookahead", "lookahead.alpha",
-    "ema",         "sam"};
+static const char *const fixed_keys[] = {"model",
+                                         "data",
+                                         "resize",
+                                         "normalize",
+                                         "augment",
+                                         "classes",
+                                         "batch",
+                                         "micro_batch",
+                                         "optimizer",
+                                         "loss",
+                                         "loss.gamma",
+                                         "class_weights",
+                                         "label_smoothing",
+                                         "init",
+                                         "weights",
+                                         "freeze",
+                                         "reparam",
+                                         "seed",
+                                         "precision",
+                                         "clip.norm",
+                                         "clip.value",
+                                         "decay.exclude",
+                                         "lookahead",
+                                         "lookahead.alpha",
+                                         "ema",
+                                         "sam"};
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -69,7 +69,7 @@ static void build_step(struct ath__network *network, ath_graph *graph, int64_t b
              : ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
     ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_value logits = ath_model_build(network->model, graph, x, true, rng);
-    ath_value losses = ath_cross_entropy(graph, logits, labels, network->settings.label_smoothing);
+    ath_value losses = ath__loss_build(graph, network->settings.loss, &network->settings.loss_settings, logits, labels);
     ath_output(graph, logits, "logits");
     ath_output(graph, losses, "losses");
     build_backward(network, graph, losses, batch, update);
@@ -114,6 +114,7 @@ void ath__network_destroy(struct ath__network *network) {
     ath__program_destroy(network->eval);
     ath__store_destroy(network->store);
     ath__free(network->targets);
+    ath__free(network->class_weights);
     ath__free(network);
 }
 
@@ -144,6 +145,16 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
         return status;
     }
     *network = made;
+    return ATH_OK;
+}
+
+ath_status ath__network_weigh_classes(struct ath__network *network, const float *weights, ath_error *err) {
+    size_t classes = (size_t)ath_model_classes(network->model);
+    ath__free(network->class_weights);
+    network->class_weights = ATH_NEW_ARRAY(float, classes);
+    network->settings.loss_settings.weights = network->class_weights;
+    if (!network->class_weights) return ath__fail_memory(err, "class weights");
+    memcpy(network->class_weights, weights, classes * sizeof(float));
     return ATH_OK;
 }
 

@@ -14,6 +14,7 @@
 
 #include "athanor/model.h"
 #include "graph/program.h"
+#include "nn/loss.h"
 #include "optim/optimizer.h"
 #include "train/groups.h"
 
@@ -22,7 +23,8 @@ enum { ATH_NETWORK_MAX_SCALARS = ATH_STORE_MAX_GROUPS * ATH_OPTIM_MAX_SCALARS + 
 struct ath__network_settings {
     const struct ath__optimizer  *optimizer; /* NULL: evaluation only */
     struct ath__optim_settings    optim;
-    double                        label_smoothing;
+    const struct ath__loss       *loss; /* NULL: cross-entropy */
+    struct ath__loss_settings     loss_settings;
     bool                          soft_targets; /* samples may have two labels each */
     const struct ath__group_rule *rules;        /* parameter groups; borrowed while the network is created */
     int                           rule_count;
@@ -54,12 +56,16 @@ struct ath__network {
     float   scalars[ATH_NETWORK_MAX_SCALARS]; /* of the update */
     float  *targets;                          /* soft targets of a piece of the batch, as large as was needed so far */
     int64_t targets_capacity;
+    float  *class_weights; /* what settings.loss_settings.weights points to; or NULL */
 };
 
 /* Parameters are zero until started or loaded. Borrows the model. */
 ath_status ath__network_create(const ath_model *model, const struct ath__network_settings *settings,
                                struct ath__network **network, ath_error *err);
 void       ath__network_destroy(struct ath__network *network);
+
+/* Weights of the classes in the loss, one per class (copied); before the first step. */
+ath_status ath__network_weigh_classes(struct ath__network *network, const float *weights, ath_error *err);
 
 /* Starting values by policy ("xavier" ...) and seed. */
 ath_status ath__network_start(struct ath__network *network, const char *policy, uint64_t seed, ath_error *err);

@@ -2,7 +2,8 @@
  *
  * A word is test:17, val:0-99 or train:5 (elements of the data set), or the path of an image file or of an IDX file of
  * images, which may carry a range: t10k-images-idx3-ubyte.gz:0-9. Images pass through the model file's preprocessing
- * and the evaluation program in batches of the same size as `eval`, so both give the same answers.
+ * and the evaluation program, with the same test-time augmentation and in batches of the same size as `eval`, so both
+ * give the same answers.
  */
 #include "athanor/train.h"
 
@@ -15,6 +16,7 @@
 #include "train/metrics.h"
 #include "train/settings.h"
 #include "train/source.h"
+#include "train/views.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,6 +25,7 @@
 
 struct predictor {
     struct ath__source source;
+    struct ath__viewer viewer;
     int                channels, height, width, classes, top;
     int64_t            batch, filled;
     float             *images;
@@ -60,7 +63,7 @@ static void on_logits(void *context, const struct ath__samples *samples, const f
 static ath_status flush(struct predictor *p, ath_error *err) {
     if (p->filled == 0) return ATH_OK;
     struct ath__samples samples = {.images = p->images, .labels = p->labels, .count = p->filled};
-    ath_status          status = ath__network_eval(p->source.network, &samples, on_logits, p, err);
+    ath_status          status = ath__viewer_eval(&p->viewer, &samples, on_logits, p, err);
     for (int64_t i = 0; i < p->filled; i++) {
         ath__free(p->names[i]);
         p->names[i] = NULL;
@@ -205,7 +208,9 @@ static ath_status prepare(struct predictor *p, ath_error *err) {
     p->guesses = ATH_NEW_ARRAY(ath_guess, p->classes);
     if (!p->images || !p->labels || !p->names || !p->probabilities || !p->guesses)
         return ath__fail_memory(err, "predict");
-    return ATH_OK;
+    const struct ath__tta *tta;
+    ATH_TRY(ath__tta_find(ath__config_text(p->source.config, "tta"), &tta, err));
+    return ath__viewer_open(p->source.network, tta, p->batch, &p->viewer, err);
 }
 
 static void clean_up(struct predictor *p) {
@@ -216,6 +221,7 @@ static void clean_up(struct predictor *p) {
     ath__free(p->probabilities);
     ath__free(p->guesses);
     ath_dataset_close(p->dataset);
+    ath__viewer_close(&p->viewer);
     ath__source_close(&p->source);
 }
 

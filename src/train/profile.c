@@ -3,7 +3,7 @@
  * Every call of a plan carries the scope of its node, "layer1.0.conv1."; the calls of a scope, forward and backward,
  * are one layer. Fused calls count for the scope of their leading node. Times are means over the timed steps.
  */
-#include "athanor/train.h"
+#include "train/profile.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -61,7 +61,7 @@ static ath_status run_steps(struct measured *m, int64_t batch, int64_t steps, at
 /* "layer1.0.conv1" of a scope, or what the call is where it belongs to no layer. */
 static void layer_name(const struct ath__plan_call *call, char *name, size_t capacity) {
     const char *scope = call->node->scope;
-    if (!*scope) {
+    if (!*scope || strcmp(scope, "loss.") == 0) {
         ath__str_copy(name, capacity, call->phase == ATH_PHASE_EPILOGUE ? "(optimizer)" : "(input, loss, reshaping)");
         return;
     }
@@ -90,15 +90,16 @@ static void shape_text(const ath_shape *shape, char *text, size_t capacity) {
         at += (size_t)snprintf(text + at, capacity - at, "%s%lld", d ? "x" : "", (long long)shape->dims[d]);
 }
 
-static ath_status collect(struct measured *m, int64_t batch, ath_profile *profile, ath_error *err) {
-    const ath_graph      *graph = ath__plan_graph(m->plan);
+ath_status ath__profile_layers(const struct ath__network *network, const struct ath__plan *plan, int64_t batch,
+                               ath_profile *profile, ath_error *err) {
+    const ath_graph      *graph = ath__plan_graph(plan);
     struct ath__str       refusals = {0};
     struct ath__plan_call call;
     int                   calls = 0;
-    while (ath__plan_call(m->plan, calls, &call)) calls++;
+    while (ath__plan_call(plan, calls, &call)) calls++;
     profile->layers = ATH_NEW_ARRAY(ath_layer_profile, calls + 1);
     if (!profile->layers) return ath__fail_memory(err, "profile");
-    for (int i = 0; ath__plan_call(m->plan, i, &call); i++) {
+    for (int i = 0; ath__plan_call(plan, i, &call); i++) {
         char name[128];
         layer_name(&call, name, sizeof name);
         ath_layer_profile *layer = find_layer(profile, name);
@@ -117,8 +118,8 @@ static ath_status collect(struct measured *m, int64_t batch, ath_profile *profil
             ath__str_printf(&refusals, "%s %s -> %s: %s\n", name, call.node->op->name, call.node->impl->name,
                             call.node->refusals);
     }
-    for (int i = 0; i < m->network->store->count; i++) {
-        const struct ath__entry *entry = &m->network->store->entries[i];
+    for (int i = 0; i < network->store->count; i++) {
+        const struct ath__entry *entry = &network->store->entries[i];
         const char              *dot = strrchr(entry->name, '.');
         if (entry->leaf != ATH_LEAF_PARAM) continue;
         for (int l = 0; l < profile->layer_count; l++)
@@ -141,7 +142,7 @@ ath_status ath_profile_model(const ath_config *config, ath_profile *profile, ath
     if (status == ATH_OK) status = ath__setup_network(config, m.model, m.train, NULL, &m.network, err);
     if (status == ATH_OK) status = ath__network_start(m.network, ath__config_text(config, "init"), 1, err);
     if (status == ATH_OK) status = run_steps(&m, batch, ath__config_int(config, "steps"), err);
-    if (status == ATH_OK) status = collect(&m, batch, profile, err);
+    if (status == ATH_OK) status = ath__profile_layers(m.network, m.plan, batch, profile, err);
     if (status == ATH_OK) {
         struct ath__plan_memory memory = ath__plan_memory(m.plan);
         profile->params = counts.params;

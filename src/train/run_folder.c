@@ -12,10 +12,12 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "report/config_yaml.h"
+#include "report/confusion.h"
 #include "report/curves.h"
 #include "report/environment.h"
 #include "report/event_log.h"
 #include "report/html.h"
+#include "report/plot_gallery.h"
 #include "report/results_csv.h"
 #include "report/summary.h"
 #include "report/tensorboard.h"
@@ -184,6 +186,10 @@ static ath_status remove_old_files(const struct ath__run_folder *folder, ath_err
                                         "summary.json",
                                         "curves.png",
                                         "curves.svg",
+                                        "confusion.csv",
+                                        "confusion.png",
+                                        "mistakes.png",
+                                        "doctor.json",
                                         "report.html",
                                         "weights/best.safetensors",
                                         "weights/last.safetensors",
@@ -336,42 +342,73 @@ ath_status ath__run_folder_epochs(const struct ath__run_folder *folder, const st
     return is_old(path) ? ath__run_folder_draw(folder, position, err) : ATH_OK;
 }
 
+/* Confusion matrix and gallery. */
+static ath_status write_figures(const struct ath__run_folder *folder, const ath_eval_result *scores,
+                                const struct ath__thumbnail *worst, ath_error *err) {
+    char            path[ATH_PATH_MAX], title[400];
+    struct ath__str matrix = {0}, gallery = {0};
+    ath_status      status = ATH_OK;
+    ATH_TRY_DONE(ath__run_folder_file(folder, "confusion.csv", path, err));
+    ATH_TRY_DONE(ath__confusion_csv_write(path, scores, err));
+    snprintf(title, sizeof title, "%s: top-1 %.2f%% on %lld validation images", folder->title, scores->top1,
+             (long long)scores->images);
+    ATH_TRY_DONE(ath__confusion_png(title, scores, &matrix, err));
+    ATH_TRY_DONE(ath__run_folder_file(folder, "confusion.png", path, err));
+    ATH_TRY_DONE(ath__file_write(path, ath__str_text(&matrix), matrix.size, err));
+    snprintf(title, sizeof title, "%s: the largest losses", folder->title);
+    ATH_TRY_DONE(ath__gallery_png(title, scores, worst, &gallery, err));
+    ATH_TRY_DONE(ath__run_folder_file(folder, "mistakes.png", path, err));
+    ATH_TRY_DONE(ath__file_write(path, ath__str_text(&gallery), gallery.size, err));
+done:
+    ath__str_free(&matrix);
+    ath__str_free(&gallery);
+    return status;
+}
+
+/* The text of doctor.json; NULL where there is none that can be read. */
+static char *read_findings(const struct ath__run_folder *folder) {
+    enum { MOST_BYTES = 1 << 22 };
+    char   path[ATH_PATH_MAX], *text = NULL;
+    size_t size;
+    if (ath__run_folder_file(folder, "doctor.json", path, NULL) != ATH_OK || !ath__file_exists(path)) return NULL;
+    return ath__file_read(path, MOST_BYTES, &text, &size, NULL) == ATH_OK ? text : NULL;
+}
+
 static ath_status write_report(const struct ath__run_folder *folder, const ath_config *config,
                                const struct ath__position *position, const ath_train_result *result,
-                               const struct ath__metrics *validation, const struct ath__model_info *info,
-                               ath_error *err) {
-    char                     path[ATH_PATH_MAX];
+                               const struct ath__final *final, ath_error *err) {
+    char                     path[ATH_PATH_MAX], *findings = NULL;
     struct ath__config_line *lines = NULL;
     struct ath__environment  environment;
     struct ath__report       report = {.title = folder->title,
                                        .result = result,
                                        .epochs = position->epochs,
                                        .epoch_count = position->epoch_count,
-                                       .environment = &environment};
+                                       .environment = &environment,
+                                       .scores = final->done ? &final->scores : NULL,
+                                       .worst = final->worst,
+                                       .layers = &final->layers,
+                                       .layers_batch = final->layers_batch};
     ath__environment_read(result->threads, &environment);
-    if (validation->confusion && validation->images > 0) {
-        report.classes = validation->classes;
-        report.confusion = validation->confusion;
-        if (info->class_names && info->classes >= validation->classes)
-            report.class_names = (const char *const *)info->class_names;
-    }
     ATH_TRY(ath__run_folder_file(folder, "report.html", path, err));
     ATH_TRY(list_settings(config, &lines, &report.setting_count, err));
     report.settings = lines;
+    report.findings = findings = read_findings(folder);
     ath_status status = ath__report_html_write(path, &report, err);
+    ath__free(findings);
     ath__free(lines);
     return status;
 }
 
 ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const ath_config *config,
                                   const struct ath__position *position, const ath_train_result *result,
-                                  const struct ath__metrics *validation, const struct ath__model_info *info,
-                                  ath_error *err) {
+                                  const struct ath__final *final, ath_error *err) {
     char path[ATH_PATH_MAX];
     ATH_TRY(ath__run_folder_file(folder, "results.csv", path, err));
     ATH_TRY(ath__results_csv_write(path, position->epochs, position->epoch_count, err));
     ATH_TRY(ath__run_folder_draw(folder, position, err));
+    if (final->done) ATH_TRY(write_figures(folder, &final->scores, final->worst, err));
     ATH_TRY(ath__run_folder_file(folder, "summary.json", path, err));
     ATH_TRY(ath__summary_write(path, result, err));
-    return write_report(folder, config, position, result, validation, info, err);
+    return write_report(folder, config, position, result, final, err);
 }

@@ -1,7 +1,9 @@
 /* The run folder: what a training run leaves on disk (docs/run-folder.md).
  *
  *     config.yaml env.json classes.txt log.jsonl results.csv summary.json curves.png curves.svg report.html
- *     weights/best.safetensors weights/last.safetensors weights/ema.safetensors checkpoint/state.safetensors events.out.tfevents.*
+ *     confusion.csv confusion.png mistakes.png
+ *     weights/best.safetensors weights/last.safetensors weights/ema.safetensors
+ *     checkpoint/state.safetensors events.out.tfevents.*
  */
 #ifndef ATH_TRAIN_RUN_FOLDER_H
 #define ATH_TRAIN_RUN_FOLDER_H
@@ -9,7 +11,7 @@
 #include "athanor/train.h"
 #include "base/file.h"
 #include "train/checkpoint.h"
-#include "train/model_file.h"
+#include "train/final.h"
 
 struct ath__run_folder {
     char path[ATH_PATH_MAX];
@@ -46,10 +48,10 @@ ath_status ath__run_folder_epochs(const struct ath__run_folder *folder, const st
 ath_status ath__run_folder_draw(const struct ath__run_folder *folder, const struct ath__position *position,
                                 ath_error *err);
 
-/* Everything of ath__run_folder_epochs, summary.json and report.html. */
+/* Everything of ath__run_folder_epochs, then confusion matrix and gallery, summary.json and report.html. A doctor.json
+ * that is there is shown in the report. */
 ath_status ath__run_folder_finish(const struct ath__run_folder *folder, const ath_config *config,
                                   const struct ath__position *position, const ath_train_result *result,
-                                  const struct ath__metrics *validation, const struct ath__model_info *info,
-                                  ath_error *err);
+                                  const struct ath__final *final, ath_error *err);
 
 #endif

@@ -176,12 +176,14 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
                               struct ath__network **network, ath_error *err) {
     struct ath__network_settings settings = {
-        .label_smoothing = ath__config_real(config, "label_smoothing"),
+        .loss_settings = {.smoothing = ath__config_real(config, "label_smoothing"),
+                          .gamma = ath__config_real(config, "loss.gamma")},
         .freeze = ath__config_text(config, "freeze"),
         .layout = ath__config_text(config, "layout"),
         .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
     };
     struct ath__group_rule rules[ATH_GROUP_MAX_RULES];
+    ATH_TRY(ath__loss_find(ath__config_text(config, "loss"), &settings.loss, err));
     if (train) {
         struct ath__augment *augment = NULL;
         ATH_TRY(ath__augment_open(ath__config_text(config, "augment"), &augment, err));

@@ -91,9 +91,11 @@ static ath_status run_pieces(struct ath__network *network, const struct ath__sam
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
     int     channels, height, width, index = 0;
+    double  divisor =
+        ath__loss_divisor(network->settings.loss, &network->settings.loss_settings, samples->labels, samples->count);
     ath_model_input(network->model, &channels, &height, &width);
     int64_t image = (int64_t)channels * height * width;
-    network->loss_scale = 1.0f / (float)samples->count;
+    network->loss_scale = 1.0f / (float)divisor;
     for (int64_t at = 0; at < samples->count; at += micro, index++) {
         struct piece piece = {.samples = {samples->images + at * image, samples->labels + at,
                                           at + micro <= samples->count ? micro : samples->count - at,

@@ -11,8 +11,10 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "nn/init.h"
+#include "train/class_weights.h"
 #include "train/data_start.h"
 #include "train/evaluate.h"
+#include "train/final.h"
 #include "train/settings.h"
 #include "train/setup.h"
 #include "train/weights.h"
@@ -111,6 +113,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__setup_network(config, t->model, true, t->hooks, &t->network, err));
+    ATH_TRY(ath__setup_class_weights(config, t->train_set, t->network, err));
     ATH_TRY(ath__setup_loader(config, t->train_set, &t->info.preprocess, true, &t->train_loader, err));
     ATH_TRY(ath__setup_loader(config, t->val_set, &t->info.preprocess, false, &t->val_loader, err));
     ATH_TRY(copy_class_names(t, err));
@@ -204,6 +207,7 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(t->train_loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
+        ath__final_clock(t->network, ath__config_int(t->config, "batch"), t->steps_here++);
         double              lr = ath__trainer_rate(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
         t->network->momentum = ath__rate_momentum(&t->rate, t->position.step);
@@ -273,16 +277,48 @@ static void fill_result(struct ath__trainer *t) {
     r->images_per_second = seconds > 0.0 ? images / seconds : 0.0;
 }
 
+/* The best epoch's weights once more; what they score is part of the result and of the log. */
+static ath_status look_back(struct ath__trainer *t, struct ath__final *final, ath_error *err) {
+    const struct ath__position *p = &t->position;
+    ath_train_result           *r = t->result;
+    char                        weights[ATH_PATH_MAX], fields[256];
+    /* With a running average, the last validation was not that of the weights which are kept. */
+    bool fresh = t->val_metrics.images > 0 && p->best_epoch == p->epoch && !(t->network->settings.ema > 0.0);
+    ATH_TRY(ath__run_folder_file(&t->folder, "weights/best.safetensors", weights, err));
+    struct ath__final_source source = {.config = t->config,
+                                       .network = t->network,
+                                       .weights = weights,
+                                       .fresh = fresh ? &t->val_metrics : NULL,
+                                       .loader = t->val_loader,
+                                       .dataset = t->val_set,
+                                       .info = &t->info,
+                                       .trained = t->steps_here > 0};
+    ATH_TRY(ath__final_look(&source, final, err));
+    ath__str_copy(r->tta, sizeof r->tta, final->scores.tta);
+    r->top1_final = final->scores.top1;
+    r->loss_final = final->scores.loss;
+    r->calibration_error = final->scores.calibration_error;
+    snprintf(
+        fields, sizeof fields,
+        "\"best_epoch\":%lld,\"tta\":\"%s\",\"images\":%lld,\"top1\":%.6g,\"loss\":%.9g,\"calibration_error\":%.6g",
+        (long long)p->best_epoch, r->tta, (long long) final->scores.images, r->top1_final, r->loss_final,
+        r->calibration_error);
+    return ath__trainer_log(t, "evaluation", fields, err);
+}
+
 static ath_status finish_run(struct ath__trainer *t, ath_error *err) {
+    struct ath__final final = {.done = false};
+    ath_status        status = ATH_OK;
     fill_result(t);
-    if (t->val_metrics.images == 0 && t->position.epoch_count > 0) /* resumed behind the last epoch */
-        ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
-    ATH_TRY(ath__trainer_log(t, "end", "", err));
-    ATH_TRY(ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &t->val_metrics, &t->info, err));
-    double required = ath__config_real(t->config, "require_top1");
-    if (required > 0.0 && t->position.best_top1 < required)
-        return ath__fail(err, ATH_TARGET, NULL, "best validation accuracy %.2f%% stays below require_top1=%g",
-                         t->position.best_top1, required);
+    if (t->position.epoch_count > 0) status = look_back(t, &final, err);
+    if (status == ATH_OK) status = ath__trainer_log(t, "end", "", err);
+    if (status == ATH_OK) status = ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &final, err);
+    ath__final_free(&final);
+    if (status != ATH_OK) return status;
+    double required = ath__config_real(t->config, "require_top1"), reached = t->result->top1_final;
+    if (required > 0.0 && reached < required)
+        return ath__fail(err, ATH_TARGET, NULL, "the best validation accuracy, %.2f%%, stays below require_top1=%g",
+                         reached, required);
     return ATH_OK;
 }
 

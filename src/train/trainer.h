@@ -22,6 +22,7 @@ struct ath__trainer {
     struct ath__rate_plan  rate;
     int64_t                epochs, steps_per_epoch;
     int64_t                resumed_epoch_count;
+    int64_t                steps_here;      /* taken by this process */
     double                 last_checkpoint; /* clock */
     double                 epoch_start, epoch_wait;
     ath_train_result      *result;

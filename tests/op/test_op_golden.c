@@ -2,6 +2,7 @@
  * (tests/golden/operator-*.json, made by tools/make_golden.py).
  */
 #include "graph/op.h"
+#include "nn/loss.h"
 #include "support/op_harness.h"
 
 #include <setjmp.h>
@@ -221,6 +222,34 @@ static void check_loss(struct golden *golden) {
     golden_check(golden, mean, ath__graph_scalar(graph, 1.0), &x, (const char *[]){"diff_src"}, 1, tolerance);
 }
 
+/* The losses that `loss=` names; the file's loss is PyTorch's mean. */
+static void check_named_loss(struct golden *golden) {
+    enum { MOST = 16 };
+    float                     weights[MOST];
+    int32_t                   classes[MOST];
+    const json_t             *listed = json_object_get(golden->attrs, "class_weights");
+    const json_t             *numbers = json_object_get(json_object_get(golden->in, "labels"), "data");
+    struct ath__loss_settings settings = {.smoothing = attr_real(golden, "label_smoothing"),
+                                          .gamma = attr_real(golden, "gamma"),
+                                          .weights = listed ? weights : NULL};
+    const struct ath__loss   *loss;
+    ath_error                 err;
+    if (ath__loss_find(golden->op, &loss, &err) != ATH_OK) fail_msg("%s", err.message);
+    assert_true(json_array_size(listed) <= MOST && json_array_size(numbers) <= MOST);
+    for (size_t k = 0; k < json_array_size(listed); k++)
+        weights[k] = (float)json_number_value(json_array_get(listed, k));
+    for (size_t i = 0; i < json_array_size(numbers); i++)
+        classes[i] = (int32_t)json_integer_value(json_array_get(numbers, i));
+    ath_graph *graph = golden->run.graph;
+    ath_value  x = leaf_of(golden, "src", ATH_F32), labels = leaf_of(golden, "labels", ATH_I32);
+    bool       hard = labels != ATH_NONE;
+    if (!hard) labels = leaf_of(golden, "targets", ATH_F32);
+    ath_value losses = ath__loss_build(graph, loss, &settings, x, labels);
+    double    divisor = ath__loss_divisor(loss, &settings, hard ? classes : NULL, ath_value_shape(graph, x).dims[0]);
+    ath_value mean = ath_scale(graph, ath_reduce_op(graph, losses, ATH_REDUCE_SUM, 1u, false), 1.0 / divisor, 0.0);
+    golden_check(golden, mean, ath__graph_scalar(graph, 1.0), &x, (const char *[]){"diff_src"}, 1, tolerance);
+}
+
 /* ---- files ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -245,6 +274,9 @@ static const struct {
     {"adaptive_max_pool2d", check_adaptive},
     {"resize", check_resize},
     {"softmax_cross_entropy", check_loss},
+    {"cross_entropy", check_named_loss},
+    {"focal", check_named_loss},
+    {"bce", check_named_loss},
     {"gelu_tanh", NULL}, /* the tanh form of gelu is no operator of ours */
 };
 

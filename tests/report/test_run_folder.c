@@ -269,8 +269,9 @@ static void a_whole_run(void **state) {
     struct ath__position     position = {0};
     ath_error                err = {0};
     static const char *const files[] = {
-        "config.yaml",  "env.json",   "classes.txt", "log.jsonl",   "results.csv",
-        "summary.json", "curves.png", "curves.svg",  "report.html", "events.out.tfevents.athanor"};
+        "config.yaml",   "env.json",      "classes.txt", "log.jsonl",   "results.csv",
+        "summary.json",  "curves.png",    "curves.svg",  "report.html", "events.out.tfevents.athanor",
+        "confusion.csv", "confusion.png", "mistakes.png"};
     set("out", "run");
     set("model.note", "<script>alert(1)</script>");
     must_open(&folder);
@@ -281,13 +282,16 @@ static void a_whole_run(void **state) {
         if (ath__run_folder_epochs(&folder, &position, &err) != ATH_OK) fail_msg("%s", err.message);
         assert_true(in_folder(&folder, "curves.png")); /* already after the first epoch */
     }
-    char                  *names[] = {"zero", "<1> & \"two\"", "line\nbreak"};
-    int64_t                confusion[9] = {5, 1, 0, 0, 7, 0, 2, 0, 4};
-    struct ath__metrics    metrics = {.classes = 3, .images = 19, .confusion = confusion};
-    struct ath__model_info info = {.class_names = names, .classes = 3};
-    ath_train_result       result = {.model = "my-net", .epochs = 3, .run = "run"};
-    if (ath__run_folder_finish(&folder, config, &position, &result, &metrics, &info, &err) != ATH_OK)
+    char               *names[] = {"zero", "<1> & \"two\"", "line\nbreak"};
+    int64_t             confusion[9] = {5, 1, 0, 0, 7, 0, 2, 0, 4};
+    struct ath__metrics metrics = {.classes = 3, .images = 19, .hits1 = 16, .confusion = confusion};
+    struct ath__final   final = {.done = true};
+    ath_train_result    result = {.model = "my-net", .epochs = 3, .run = "run"};
+    if (ath__metrics_result(&metrics, (const char *const *)names, "none", &final.scores, &err) != ATH_OK)
         fail_msg("%s", err.message);
+    if (ath__run_folder_finish(&folder, config, &position, &result, &final, &err) != ATH_OK)
+        fail_msg("%s", err.message);
+    ath__final_free(&final);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         if (!in_folder(&folder, files[i])) fail_msg("no %s", files[i]);
     char *text = read_in_folder(&folder, "classes.txt");
@@ -305,7 +309,7 @@ static void a_whole_run(void **state) {
     assert_null(strstr(text, "<script"));
     assert_non_null(strstr(text, "&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert_non_null(strstr(text, "&lt;1&gt; &amp; &quot;two&quot;"));
-    assert_null(strstr(text, "src="));
+    assert_null(strstr(text, "src=\"http"));
     assert_null(strstr(text, "<link"));
     assert_null(strstr(text, "@import"));
     assert_null(strstr(text, "url(http"));

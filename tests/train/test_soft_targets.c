@@ -26,7 +26,7 @@ static void must(ath_status status, const ath_error *err) {
 static struct ath__network *make_network(const ath_model *model, bool soft) {
     struct ath__network         *network = NULL;
     struct ath__network_settings settings = {
-        .optim = {.momentum = 0.9}, .layout = "auto", .label_smoothing = 0.1, .soft_targets = soft};
+        .optim = {.momentum = 0.9}, .layout = "auto", .loss_settings = {.smoothing = 0.1}, .soft_targets = soft};
     ath_error err = {0};
     must(ath__optimizer_find("sgd", &settings.optimizer, &err), &err);
     must(ath__network_create(model, &settings, &network, &err), &err);

@@ -221,6 +221,89 @@ def loss_cases():
 
         attrs = {"label_smoothing": smoothing}
         cases.append(case("softmax_cross_entropy", name, attrs, inputs, blend, ["src"]))
+    return cases + weighted_loss_cases() + focal_cases() + binary_loss_cases()
+
+
+def class_weights(v, classes):
+    """Exact in float32: multiples of 1/16 in (0, 2]."""
+    return (v.integers(32, classes) + 1) / 16.0
+
+
+def one_hot(labels, classes, smoothing):
+    hot = F.one_hot(torch.as_tensor(labels), classes).to(torch.float64)
+    return (1.0 - smoothing) * hot + smoothing / classes
+
+
+def weighted_loss_cases():
+    """PyTorch's weighted mean: divided by the sum of the labels' weights; with soft targets by the number of samples."""
+    v = Values(109)
+    cases = []
+    for name, rows, classes, smoothing in (("weights", 6, 5, 0.0), ("weights, label smoothing 0.2", 7, 4, 0.2)):
+        weights = class_weights(v, classes)
+        inputs = {"src": v.small(rows, classes) * 4, "labels": v.integers(classes, rows)}
+
+        def function(x, labels, w=torch.from_numpy(weights), e=smoothing):
+            return F.cross_entropy(x, labels, weight=w, label_smoothing=e)
+
+        attrs = {"label_smoothing": smoothing, "class_weights": weights.tolist()}
+        cases.append(case("cross_entropy", name, attrs, inputs, function, ["src", "labels"]))
+    targets, weights = v.positive(4, 6), class_weights(v, 6)
+    inputs = {"src": v.small(4, 6) * 4, "targets": targets / targets.sum(1, keepdims=True)}
+    soft, w = torch.from_numpy(inputs["targets"]), torch.from_numpy(weights)
+
+    def blend(x):
+        return F.cross_entropy(x, soft, weight=w, label_smoothing=0.1)
+
+    attrs = {"label_smoothing": 0.1, "class_weights": weights.tolist()}
+    cases.append(case("cross_entropy", "soft targets, weights, label smoothing 0.1", attrs, inputs, blend, ["src"]))
+    return cases
+
+
+def focal_cases():
+    """sum_k w_k t_k (1 - p_k)^gamma (-log p_k) from PyTorch's own functions, mean as of cross-entropy."""
+    v = Values(110)
+    cases = []
+    for name, rows, classes, gamma, smoothing, weighted in (
+        ("gamma 2", 6, 5, 2.0, 0.0, False),
+        ("gamma 0.5", 5, 4, 0.5, 0.0, False),
+        ("gamma 0 is cross-entropy", 5, 4, 0.0, 0.1, False),
+        ("gamma 2, weights, label smoothing 0.1", 7, 6, 2.0, 0.1, True),
+    ):
+        weights = class_weights(v, classes) if weighted else np.ones(classes)
+        inputs = {"src": v.small(rows, classes) * 4, "labels": v.integers(classes, rows)}
+
+        def function(x, labels, w=torch.from_numpy(weights), g=gamma, e=smoothing):
+            log_p = F.log_softmax(x, 1)
+            t = one_hot(labels, x.shape[1], e) * w
+            return (t * (1.0 - log_p.exp()) ** g * -log_p).sum() / w[labels].sum()
+
+        attrs = {"label_smoothing": smoothing, "gamma": gamma}
+        if weighted:
+            attrs["class_weights"] = weights.tolist()
+        cases.append(case("focal", name, attrs, inputs, function, ["src", "labels"]))
+    return cases
+
+
+def binary_loss_cases():
+    """BCEWithLogitsLoss with one-hot targets; also at logits of exactly zero, where its slope is 1/2 - t."""
+    v = Values(111)
+    cases = []
+    for name, rows, classes, smoothing, scale, weighted in (
+        ("one against the rest", 6, 5, 0.0, 4, False),
+        ("zero logits", 3, 4, 0.0, 0, False),
+        ("large logits, label smoothing 0.1", 4, 6, 0.1, 512, False),
+        ("weights", 5, 4, 0.0, 4, True),
+    ):
+        weights = class_weights(v, classes)
+        inputs = {"src": v.small(rows, classes) * scale, "labels": v.integers(classes, rows)}
+
+        def function(x, labels, w=torch.from_numpy(weights) if weighted else None, e=smoothing):
+            return F.binary_cross_entropy_with_logits(x, one_hot(labels, x.shape[1], e), weight=w)
+
+        attrs = {"label_smoothing": smoothing}
+        if weighted:
+            attrs["class_weights"] = weights.tolist()
+        cases.append(case("bce", name, attrs, inputs, function, ["src", "labels"]))
     return cases
 
 
