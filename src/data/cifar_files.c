@@ -166,6 +166,7 @@ static ath_status read_folder(const struct ath__cifar_set *set, const char *fold
                                              .images = store->pixels + (size_t)first * ATH_CIFAR_PIXELS,
                                              .labels = store->labels + first};
         ATH_TRY_DONE(ath__cifar_put(&records, mappings[i].data, mappings[i].size, err));
+        ath__file_unmap(&mappings[i]); /* so that no more than one file is resident beside the images */
         first += counts[i];
     }
     status = read_names(set, folder, labelling, store, err);
