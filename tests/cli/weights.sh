@@ -17,7 +17,7 @@ refused() { # NAME PATTERN FILE
     [ "$got" -eq 3 ] || fault "$1: exit code $got instead of 3"
     [ "$(grep -c '^athanor: ' stderr)" -eq 1 ] || fault "$1: not one message"
     grep -Eq -- "$2" stderr || fault "$1: the message does not match '$2'"
-    [ ! -e none/weights ] || fault "$1: it left weights behind"
+    [ ! -e none ] || fault "$1: it left a run folder behind"
     [ ! -e pwned ] || fault "$1: it ran what the file says"
     rm -rf none
 }

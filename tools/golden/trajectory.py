@@ -49,7 +49,7 @@ CASES = (
     ("resnet18-mnist", {}, 4, 20, 0.0005, 5e-4),
     ("alexnet", {"dropout": 0.0}, 2, 15, 0.00003, 0.0),
     ("mobilenetv2-cifar", {"activation": "silu"}, 4, 16, 0.001, 5e-4),
-    ("fastnet94", {}, 4, 17, 0.01, 5e-4),
+    ("fastnet94", {}, 4, 17, 0.002, 5e-4),
 )
 MOMENTUM = 0.9
 WEIGHT_GAIN = 6.0
