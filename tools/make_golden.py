@@ -17,9 +17,16 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "bench", "peers"))
 sys.path.insert(0, HERE)
 
-from golden import augment, operators, optimizers, pillow, stream, torch_files, trajectory  # noqa: E402
+from golden import augment, forward, operators, optimizers, pillow, stream, torch_files, trajectory  # noqa: E402
 
-KINDS = {"operators": operators, "optimizers": optimizers, "pillow": pillow, "augment": augment, "torch": torch_files}
+KINDS = {
+    "augment": augment,
+    "forward": forward,
+    "operators": operators,
+    "optimizers": optimizers,
+    "pillow": pillow,
+    "torch": torch_files,
+}
 
 
 def main():

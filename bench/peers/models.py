@@ -291,6 +291,60 @@ class ResNet9(nn.Module):
         return self.linear(torch.max_pool2d(x, 4).flatten(1)) * 0.125
 
 
+class NarrowResNet(nn.Module):
+    """He et al. 2015, section 4.2, for 3x32x32: 16-32-64 channels, shortcuts by subsampling and zeros."""
+
+    def __init__(self, depth=20, classes=10):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        inputs = 16
+        for stage, outputs in enumerate((16, 32, 64), 1):
+            blocks = []
+            for i in range((depth - 2) // 6):
+                blocks.append(CifarBlock(inputs, outputs, 2 if stage > 1 and i == 0 else 1))
+                if inputs != outputs:
+                    blocks[-1].shortcut = PadShortcut(outputs - inputs)
+                inputs = outputs
+            self.add_module(f"layer{stage}", nn.Sequential(*blocks))
+        self.linear = nn.Linear(64, classes)
+
+    def forward(self, x):
+        x = self.layer3(self.layer2(self.layer1(torch.relu(self.bn1(self.conv1(x))))))
+        return self.linear(x.mean((2, 3)))
+
+
+class PadShortcut(nn.Module):
+    """Every second pixel; the new channels are zero, half of them in front."""
+
+    def __init__(self, more):
+        super().__init__()
+        self.more = more
+
+    def forward(self, x):
+        return nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more // 2, self.more - self.more // 2))
+
+
+class VggCifar(nn.Module):
+    """Simonyan and Zisserman 2014 with batch norm for 3x32x32: five stages, then one linear layer on 512 features."""
+
+    COUNTS = {11: (1, 1, 2, 2, 2), 16: (2, 2, 3, 3, 3)}
+
+    def __init__(self, depth=16, classes=10):
+        super().__init__()
+        layers, inputs = [], 3
+        for outputs, count in zip((64, 128, 256, 512, 512), self.COUNTS[depth]):
+            for _ in range(count):
+                layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.ReLU()]
+                inputs = outputs
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Linear(512, classes)
+
+    def forward(self, x):
+        return self.classifier(self.features(x).flatten(1))
+
+
 class FastNorm(nn.BatchNorm2d):
     """Batch norm whose scale stays 1."""
 
@@ -321,8 +375,9 @@ class FastGroup(nn.Module):
 class FastNet(nn.Module):
     """The net of the fast CIFAR-10 recipes (airbench): frozen 2x2 whitening filters, three groups, logits / 9."""
 
-    def __init__(self, widths=(64, 256, 256), convs=2, momentum=0.4, classes=10):
+    def __init__(self, widths=(64, 256, 256), convs=2, momentum=0.4, head="sgd", classes=10):
         super().__init__()
+        self.divisor = 9 if head == "sgd" else widths[2]
         self.whiten = nn.Conv2d(3, 24, 2)
         self.whiten.weight.requires_grad = False
         groups = [FastGroup(i, o, convs, momentum) for i, o in zip((24, *widths), widths)]
@@ -330,7 +385,7 @@ class FastNet(nn.Module):
         self.head = nn.Linear(widths[2], classes, bias=False)
 
     def forward(self, x):
-        return self.head(self.layers(self.whiten(x)).flatten(1)) / 9
+        return self.head(self.layers(self.whiten(x)).flatten(1)) / self.divisor
 
 
 class TinyBn(nn.Module):
@@ -366,6 +421,9 @@ MODELS = {
     "alexnet": (AlexNet, (1, 224, 224), 46_764_746),
     "resnet18-mnist": (ResNet18Mnist, (1, 96, 96), 11_178_378),
     "resnet18-cifar": (ResNet18Cifar, (3, 32, 32), 11_173_962),
+    "resnet20-cifar": (NarrowResNet, (3, 32, 32), 269_722),
+    "vgg11-bn-cifar": (lambda **kw: VggCifar(11, **kw), (3, 32, 32), 9_231_114),
+    "vgg16-bn-cifar": (VggCifar, (3, 32, 32), 14_728_266),
     "mobilenetv2-cifar": (MobileNetV2Cifar, (3, 32, 32), 2_296_922),
     "wrn-28-10": (WideResNet, (3, 32, 32), 36_479_194),
     "wrn-16-4": (lambda **kw: WideResNet(16, 4, **kw), (3, 32, 32), 2_748_890),

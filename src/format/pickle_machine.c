@@ -87,8 +87,8 @@ ath_status ath__pm_pop_mark(struct ath__pickle_machine *m, struct ath__pickle **
     *count = 0;
     if (m->mark_count == 0) return ath__pm_fault(m, "a missing mark");
     size_t begin = m->marks[--m->mark_count];
-    *items = m->stack + begin;
     *count = m->depth - begin;
+    if (*count > 0) *items = m->stack + begin;
     m->depth = begin;
     return ATH_OK;
 }

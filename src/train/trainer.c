@@ -136,12 +136,23 @@ ath_status ath__trainer_checkpoint(struct ath__trainer *t, ath_error *err) {
     return ath__checkpoint_save(path, t->network, t->config, &t->position, err);
 }
 
-/* Parameters by start, by weights= or by resume=. */
-static ath_status start_or_resume(struct ath__trainer *t, ath_error *err) {
-    char        path[ATH_PATH_MAX];
+/* Starting values, and for a new run those from data and from weights=. Comes before the run folder is made, so that a
+ * weights file that does not fit leaves nothing behind. */
+static ath_status start(struct ath__trainer *t, ath_error *err) {
     const char *weights = ath__config_text(t->config, "weights");
     ATH_TRY(ath__network_start(t->network, ath__config_text(t->config, "init"),
                                (uint64_t)ath__config_int(t->config, "seed"), err));
+    if (*ath__config_text(t->config, "resume")) return ATH_OK;
+    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
+    if (*weights)
+        ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
+    ath__network_begin(t->network);
+    return ATH_OK;
+}
+
+/* A new run folder, or the checkpoint of the one to be resumed. */
+static ath_status begin_or_resume(struct ath__trainer *t, ath_error *err) {
+    char path[ATH_PATH_MAX];
     if (*ath__config_text(t->config, "resume")) {
         ATH_TRY(ath__run_folder_file(&t->folder, "checkpoint/state.safetensors", path, err));
         ATH_TRY(ath__checkpoint_load(path, t->network, t->config, &t->position, err));
@@ -158,10 +169,6 @@ static ath_status start_or_resume(struct ath__trainer *t, ath_error *err) {
         ATH_TRY(ath__run_folder_settings(&t->folder, t->config, err));
         return ath__trainer_checkpoint(t, err);
     }
-    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
-    if (*weights)
-        ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
-    ath__network_begin(t->network);
     ATH_TRY(ath__run_folder_begin(&t->folder, t->config, &t->info, err));
     return ath__trainer_checkpoint(t, err);
 }
@@ -341,8 +348,9 @@ ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train
     memset(t.result, 0, sizeof *t.result);
     ath_status status = resolve_config(&t, config, err);
     if (status == ATH_OK) status = set_up(&t, err);
+    if (status == ATH_OK) status = start(&t, err);
     if (status == ATH_OK) status = ath__run_folder_open(t.config, &t.folder, err);
-    if (status == ATH_OK) status = start_or_resume(&t, err);
+    if (status == ATH_OK) status = begin_or_resume(&t, err);
     if (status == ATH_OK) {
         t.last_checkpoint = ath__seconds();
         status = run_epochs(&t, err);

@@ -17,7 +17,7 @@ refused() { # NAME PATTERN FILE
     [ "$got" -eq 3 ] || fault "$1: exit code $got instead of 3"
     [ "$(grep -c '^athanor: ' stderr)" -eq 1 ] || fault "$1: not one message"
     grep -Eq -- "$2" stderr || fault "$1: the message does not match '$2'"
-    [ ! -e none/weights ] || fault "$1: it left weights behind"
+    [ ! -e none ] || fault "$1: it left a run folder behind"
     [ ! -e pwned ] || fault "$1: it ran what the file says"
     rm -rf none
 }
@@ -43,6 +43,15 @@ refused "an empty file" "known formats" empty.pth
 echo '<html>404 Not Found</html>' >page.pth
 refused "a web page" "pytorch" page.pth
 refused "weights of another net" "0 of 10 tensors fit.*weights.partial=true" "$golden/torch-zip.pt"
+
+# PyTorch's state_dict of a net of the zoo: the command line says what the file does not.
+"$athanor" eval model=lenet5 model.width=0.015625 weights="$golden/torch-lenet.pt" data=digits data.n=60 normalize=0.1:0.3 \
+    --json >stdout 2>stderr || fault "a state_dict of PyTorch"
+grep -q 'torch-lenet.pt (pytorch): all 10 tensors loaded' stderr || fault "eval does not say what it loaded"
+grep -q '"images": [1-9]' stdout || { cat stdout; fault "eval of PyTorch's weights gives no score"; }
+"$athanor" eval model=lenet5 weights="$golden/torch-lenet.pt" data=digits data.n=60 >stdout 2>stderr
+[ $? -eq 3 ] || fault "weights of a narrower net are evaluated"
+grep -q 'have another shape: .*conv1.weight (1x1x5x5 there, 6x1x5x5 here)' stderr || fault "eval does not say what is wrong"
 
 # A name without an ending loads as well; a net for other classes keeps its own head.
 "$athanor" train model=lenet5 data=digits data.n=60 batch=20 epochs=1 threads=1 out=first --quiet >stdout 2>stderr || fault "training"

@@ -111,14 +111,14 @@ static bool is_norm(const struct ath__store *store, const char *name) {
     return ath__store_find(store, state) != NULL;
 }
 
-static void fill_parameter(const struct trajectory *t, const struct ath__store *store, struct ath__entry *entry,
-                           uint32_t index) {
+void trajectory_fill(uint32_t seed, double gain, const struct ath__store *store, struct ath__entry *entry,
+                     uint32_t index) {
     int64_t count = ath_shape_count(&entry->shape);
     bool    norm = is_norm(store, entry->name);
-    trajectory_signed(t->seed, index, entry->data, count);
+    trajectory_signed(seed, index, entry->data, count);
     if (entry->shape.rank >= 2) {
         int64_t fan_in = count / entry->shape.dims[0];
-        float   scale = (float)sqrt(trajectory_number(t->json, "weight_gain") / (double)fan_in);
+        float   scale = (float)sqrt(gain / (double)fan_in);
         for (int64_t i = 0; i < count; i++) entry->data[i] *= scale;
     } else if (norm && strcmp(strrchr(entry->name, '.'), ".weight") == 0) {
         for (int64_t i = 0; i < count; i++) entry->data[i] = 0.5f + (entry->data[i] + 1.0f) * 0.5f;
@@ -147,7 +147,8 @@ void trajectory_start(const struct trajectory *t, struct ath__network *network) 
         assert_int_equal((int)json_array_size(shape), entry->shape.rank);
         for (int d = 0; d < entry->shape.rank; d++)
             assert_int_equal(json_integer_value(json_array_get(shape, (size_t)d)), entry->shape.dims[d]);
-        fill_parameter(t, store, entry, (uint32_t)trajectory_number(row, "index"));
+        trajectory_fill(t->seed, trajectory_number(t->json, "weight_gain"), store, entry,
+                        (uint32_t)trajectory_number(row, "index"));
         json_array_foreach(json_object_get(row, "start"), k,
                            value) if (entry->data[k] != (float)json_number_value(value))
             fail_msg("%s[%zu] starts as %.9g, not %.9g", name, k, (double)entry->data[k], json_number_value(value));

@@ -29,6 +29,10 @@ void trajectory_close(struct trajectory *trajectory);
  * are the file's: same names, same shapes, and the same first values to the bit. */
 void trajectory_start(const struct trajectory *trajectory, struct ath__network *network);
 
+/* The starting value of one parameter, number `index` in the order of names. */
+void trajectory_fill(uint32_t seed, double gain, const struct ath__store *store, struct ath__entry *entry,
+                     uint32_t index);
+
 /* Word j of the stream (seed, index) for j = 0 .. count - 1, and what the recipe makes of it: signed is in [-1, 1). */
 void trajectory_words(uint32_t seed, uint32_t index, uint32_t *words, int64_t count);
 void trajectory_signed(uint32_t seed, uint32_t index, float *values, int64_t count);

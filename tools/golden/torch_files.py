@@ -4,12 +4,16 @@
 
 where i numbers the elements row-major. torch-zip.pt is the zip form with pickle protocol 2, torch-zip-4.pt with protocol
 4, torch-legacy.pt the form before 1.6. Each nests an OrderedDict under "state_dict", with the prefix of DataParallel.
+torch-lenet.pt is the bare state_dict of a LeNet-5 with a 64th of its filters.
 """
 
 import os
 from collections import OrderedDict
 
 import torch
+
+import models
+from golden import trajectory
 
 FLOATS = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16, "f64": torch.float64}
 INTEGERS = {"i64": torch.int64, "i32": torch.int32, "i16": torch.int16, "i8": torch.int8}
@@ -52,3 +56,6 @@ def make_all(folder):
         path = os.path.join(folder, name)
         torch.save(content, path, **options)
         print(f"{name}: {os.path.getsize(path)} bytes")
+    net = models.LeNet(widths=(1, 1, 2, 1))
+    values = trajectory.start_values(net, 40)
+    torch.save(OrderedDict((n, torch.from_numpy(values[n])) for n in net.state_dict()), os.path.join(folder, "torch-lenet.pt"))

@@ -22,7 +22,8 @@ byte order of their names (trainable ones alone, running statistics not counted)
     images of batch b   signed(seed, 0x10000 + b)[j], row-major over N,C,H,W
     labels of batch b   word(seed, 0x20000 + b)[j] % classes
     step s = 0 .. 9     uses batch s % batches
-    sampled entries     of parameter i: word(seed, 0x30000 + i)[k] % count, k = 0 .. 15 (listed as "at")
+    sampled entries     of parameter i: word(seed, 0x30000 + i)[k] % count, k = 0 .. 15, or 0 .. 3 in nets of more than
+                         100 parameters (listed as "at")
 
 A step: forward in training mode, mean cross-entropy, backward, then per parameter
     g = gradient + weight_decay * p;  v = momentum * v + g (v = g in the first step);  p = p - lr * v
@@ -39,7 +40,7 @@ import models
 from golden import store, stream
 
 STEPS = 10
-SAMPLES = 16
+SAMPLES, SAMPLES_OF_MANY, MANY = 16, 4, 100  # nets of more than MANY parameters get fewer samples of each
 CASES = (
     # model, options, batch, seed, lr, weight_decay
     ("tiny-bn", {}, 8, 11, 0.05, 5e-4),
@@ -48,7 +49,7 @@ CASES = (
     ("resnet18-mnist", {}, 4, 20, 0.0005, 5e-4),
     ("alexnet", {"dropout": 0.0}, 2, 15, 0.00003, 0.0),
     ("mobilenetv2-cifar", {"activation": "silu"}, 4, 16, 0.001, 5e-4),
-    ("fastnet94", {}, 4, 17, 0.01, 5e-4),
+    ("fastnet94", {}, 4, 17, 0.002, 5e-4),
 )
 MOMENTUM = 0.9
 WEIGHT_GAIN = 6.0
@@ -111,8 +112,9 @@ def run(case, start, dtype, memory_format, threads):
         images, labels = batch_of(model, batch, seed, b)
         images = torch.from_numpy(images).to(dtype).to(memory_format=memory_format)
         batches.append((images, torch.from_numpy(labels)))
+    samples = SAMPLES if len(start) <= MANY else SAMPLES_OF_MANY
     at = {
-        name: (stream.words(seed, 0x30000 + i, SAMPLES) % values.size).tolist()
+        name: (stream.words(seed, 0x30000 + i, samples) % values.size).tolist()
         for i, (name, values) in enumerate(start.items())
     }
     losses, gradients = [], {}
