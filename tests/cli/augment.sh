@@ -50,6 +50,9 @@ augment:
   - cutmix
 EOF
 printf 'augment:\n  - crop: 4\n' >wrong.yaml
+printf 'augment: [flip]\n' >base.yaml
+printf 'recipe: base.yaml\naugment: [flip, crpo(4)]\n' >misspelt.yaml
+expect "a misspelt recipe" 2 "misspelt.yaml:2.*crpo.*'crop'" "$athanor" train model=lenet5 recipe=misspelt.yaml data=none
 expect "a mapping in the list" 3 "wrong.yaml:2.*augment.*plain text" "${small[@]}" recipe=wrong.yaml out=none
 
 train() { "${small[@]}" --quiet overwrite=true "$@" || fault "train $*"; }
