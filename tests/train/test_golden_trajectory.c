@@ -144,8 +144,9 @@ static void add_losses(void *context, const struct ath__samples *samples, const 
 
 static void take_step(struct run *run, int step) {
     int                 b = step % run->golden.batches;
-    struct ath__samples samples = {.images = run->golden.images[b], .labels = run->golden.labels[b], .count = run->golden.batch};
-    ath_error           err = {0};
+    struct ath__samples samples = {
+        .images = run->golden.images[b], .labels = run->golden.labels[b], .count = run->golden.batch};
+    ath_error err = {0};
     must(
         ath__network_step(run->network, &samples, run->golden.lr, (uint64_t)step, add_losses, &run->losses[step], &err),
         &err);
