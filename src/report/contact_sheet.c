@@ -25,7 +25,7 @@ enum {
     APART = 16,
     TILE = 96,
     MOST_NAME_WIDTH = 180,
-    MOST_SIDE = 16384,
+    MOST_SIDE = 16000, /* of the images; cairo draws up to 32767 */
 };
 
 static const struct ath__text_style title_style = {.size = 18, .bold = true, .color = ATH_INK, .align_y = 0.5};
@@ -38,6 +38,11 @@ static const struct ath__text_style row_style = {
 struct layout {
     int zoom, names, top, width, height;
 };
+
+static int zoom_for(int height, int width) {
+    int side = height > width ? height : width;
+    return side < TILE ? TILE / side : 1;
+}
 
 static int tile_x(const struct ath__contact_sheet *sheet, const struct layout *layout, int column) {
     int step = sheet->width * layout->zoom + GAP;
@@ -59,9 +64,8 @@ static double widest_name(const struct ath__contact_sheet *sheet, const struct a
 static ath_status lay_out(const struct ath__contact_sheet *sheet, struct layout *layout, ath_error *err) {
     cairo_surface_t   *surface = cairo_recording_surface_create(CAIRO_CONTENT_COLOR_ALPHA, NULL);
     struct ath__canvas canvas;
-    int                side = sheet->height > sheet->width ? sheet->height : sheet->width;
     ath__canvas_open(&canvas, surface);
-    layout->zoom = side < TILE ? TILE / side : 1;
+    layout->zoom = zoom_for(sheet->height, sheet->width);
     layout->names = (int)ceil(widest_name(sheet, &canvas)) + 10;
     layout->top = MARGIN + TITLE_HEIGHT + SUBTITLE_HEIGHT + HEAD_HEIGHT;
     double width = (double)sheet->columns * (sheet->width * layout->zoom + GAP) + layout->names + APART + 2 * MARGIN;
@@ -69,16 +73,20 @@ static ath_status lay_out(const struct ath__contact_sheet *sheet, struct layout 
     double title = ath__canvas_text_width(&canvas, sheet->title, &title_style) + 2 * MARGIN;
     double subtitle = ath__canvas_text_width(&canvas, sheet->subtitle, &subtitle_style) + 2 * MARGIN;
     width = fmax(width, fmin(fmax(title, subtitle), 1600.0));
+    layout->width = (int)ceil(width);
+    layout->height = (int)ceil(height);
     ath_status status = ath__canvas_status(cairo_status(canvas.cr), err);
     ath__canvas_close(&canvas);
     cairo_surface_destroy(surface);
-    if (status == ATH_OK && (width > MOST_SIDE || height > MOST_SIDE))
-        status = ath__fail(err, ATH_USAGE, "rows",
-                           "a sheet of %.0fx%.0f pixels is too large: show fewer rows and columns, or resize=", width,
-                           height);
-    layout->width = (int)fmin(width, MOST_SIDE);
-    layout->height = (int)fmin(height, MOST_SIDE);
     return status;
+}
+
+ath_status ath__contact_sheet_check(int rows, int columns, int height, int width, ath_error *err) {
+    int    zoom = zoom_for(height, width);
+    double down = (double)rows * (height * zoom + GAP), across = (double)columns * (width * zoom + GAP);
+    if (down <= MOST_SIDE && across <= MOST_SIDE) return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "rows",
+                     "a sheet of %.0fx%.0f pixels is too large: show fewer rows and columns, or resize=", across, down);
 }
 
 static void draw_text(const struct ath__contact_sheet *sheet, const struct layout *layout,

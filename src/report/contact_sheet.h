@@ -12,8 +12,10 @@ struct ath__contact_sheet {
     const unsigned char *pixels;                        /* (rows, columns, height, width, 3): red, green, blue */
 };
 
-/* Appends the PNG. Small images are enlarged by a whole number, so that their pixels stay sharp. ATH_USAGE for a sheet
- * of more pixels than a PNG viewer can be expected to open. */
+/* ATH_USAGE for more or larger images than a viewer can be expected to show: to be asked before they are made. */
+ath_status ath__contact_sheet_check(int rows, int columns, int height, int width, ath_error *err);
+
+/* Appends the PNG. Small images are enlarged by a whole number, so that their pixels stay sharp. */
 ath_status ath__contact_sheet_png(const struct ath__contact_sheet *sheet, struct ath__str *bytes, ath_error *err);
 
 #endif

@@ -57,7 +57,8 @@ static ath_status open_show(const ath_config *config, struct show *show, ath_err
     show->rows = (int)ath__config_int(config, "rows");
     if (show->rows > show->info.count) show->rows = (int)show->info.count;
     show->columns = (int)ath__config_int(config, "columns") + 1;
-    return ATH_OK;
+    return ath__contact_sheet_check(show->rows, show->columns, show->preprocessor.height, show->preprocessor.width,
+                                    err);
 }
 
 static ath_status allocate(struct show *show, ath_error *err) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "data/augment/augment.h"
 #include "optim/schedule.h"
 
 #include <stdio.h>
@@ -23,6 +24,8 @@
     { name, ATH_SETTING_CHOICE, fallback, choices, 0, 0, false, summary }
 #define TIME(name, fallback, summary)                                                                                  \
     { name, ATH_SETTING_DURATION, fallback, NULL, 0, 0, false, summary }
+#define TRANSFORMS(name, fallback, summary)                                                                            \
+    { name, ATH_SETTING_AUGMENT, fallback, NULL, 0, 0, false, summary }
 
 static const struct ath__setting table[] = {
     TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
@@ -31,7 +34,8 @@ static const struct ath__setting table[] = {
     TEXT(
         "normalize", "none",
         "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
-    TEXT("augment", "", "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
+    TRANSFORMS("augment", "",
+               "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
     TEXT("input", "", "bench, profile, graph: input as CxHxW; empty = the model's own"),
     INT("epochs", "10", 1, 1000000, "passes over the training images"),
@@ -151,6 +155,7 @@ void ath__setting_allowed(const struct ath__setting *setting, char *text, size_t
         break;
     case ATH_SETTING_FLAG: ath__str_copy(text, capacity, "true or false"); break;
     case ATH_SETTING_DURATION: ath__str_copy(text, capacity, "a length of training: 30ep or 500it"); break;
+    case ATH_SETTING_AUGMENT: ath__str_copy(text, capacity, "a list of transforms: [crop(4),flip]"); break;
     case ATH_SETTING_CHOICE: {
         size_t at = 0;
         for (const char *c = setting->choices; *c && at + 3 < capacity; c++) {
@@ -197,6 +202,12 @@ ath_status ath__setting_check(const struct ath__setting *setting, const char *va
         struct ath__duration duration;
         good = ath__duration_parse(value, &duration, NULL) == ATH_OK;
         break;
+    }
+    case ATH_SETTING_AUGMENT: {
+        struct ath__augment *augment;
+        ath_status           status = ath__augment_open(value, &augment, err); /* whose messages say more */
+        ath__augment_close(augment);
+        return status;
     }
     }
     if (good) return ATH_OK;

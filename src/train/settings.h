@@ -14,6 +14,7 @@ typedef enum ath__setting_type {
     ATH_SETTING_FLAG,     /* true, false */
     ATH_SETTING_CHOICE,   /* one of "a|b|c" */
     ATH_SETTING_DURATION, /* 30ep, 500it */
+    ATH_SETTING_AUGMENT,  /* a list of random transforms (data/augment/augment.h) */
 } ath__setting_type;
 
 struct ath__setting {

@@ -27,7 +27,8 @@ list='[crop(2, reflect), rotate(10), erase(0.5, 0.05:0.2), mixup(0.4), cutmix]'
 for name in crop flip vflip cutout erase jitter rotate affine grey autoaugment randaugment trivialaugment mixup cutmix; do
     grep -q "^  $name(" help || fault "help train does not list $name"
 done
-"$athanor" help data | grep -q '^  crop(pad=4, mode=zero)' || fault "help data does not list crop"
+"$athanor" help data >help || fault "help data"
+grep -q '^  crop(pad=4, mode=zero)' help || fault "help data does not list crop"
 
 expect "unknown transform" 2 "augment.*crpo.*'crop'" "${small[@]}" out=none 'augment=[crpo(4)]'
 expect "unknown argument" 2 "crop.moed.*'crop.mode'" "${small[@]}" out=none 'augment=[crop(4,moed=zero)]'
@@ -50,6 +51,9 @@ augment:
   - cutmix
 EOF
 printf 'augment:\n  - crop: 4\n' >wrong.yaml
+printf 'augment: [flip]\n' >base.yaml
+printf 'recipe: base.yaml\naugment: [flip, crpo(4)]\n' >misspelt.yaml
+expect "a misspelt recipe" 2 "misspelt.yaml:2.*crpo.*'crop'" "$athanor" train model=lenet5 recipe=misspelt.yaml data=none
 expect "a mapping in the list" 3 "wrong.yaml:2.*augment.*plain text" "${small[@]}" recipe=wrong.yaml out=none
 
 train() { "${small[@]}" --quiet overwrite=true "$@" || fault "train $*"; }
