@@ -168,7 +168,7 @@ static void append_settings(struct ath__str *out, const struct ath__report *repo
         ath__str_append(out, "<tr><td>");
         ath__html_text(out, s->key);
         ath__str_printf(out, "<td class=\"w%s\">", dim);
-        ath__html_text(out, s->value);
+        ath__html_text(out, s->meaning ? s->meaning : s->value);
         ath__str_printf(out, "<td class=\"w%s\">", dim);
         ath__html_text(out, s->source);
         ath__str_append(out, "</tr>\n");
