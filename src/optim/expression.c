@@ -50,7 +50,7 @@ static double either(double a, double b) {
 static double negate(double a) {
     return -a;
 }
-static double not(double a) {
+static double is_zero(double a) {
     return !(fabs(a) > 0.0);
 }
 
@@ -59,9 +59,9 @@ static const struct {
     double (*one)(double);
     double (*two)(double, double);
 } functions[] = {
-    {"floor", floor, NULL}, {"ceil", ceil, NULL}, {"round", round, NULL}, {"abs", fabs, NULL}, {"exp", exp, NULL},
-    {"log", log, NULL},     {"sqrt", sqrt, NULL}, {"cos", cos, NULL},     {"sin", sin, NULL},  {"min", NULL, fmin},
-    {"max", NULL, fmax},    {"pow", NULL, pow},   {"-", negate, NULL},    {"!", not, NULL},
+    {"floor", floor, NULL}, {"ceil", ceil, NULL}, {"round", round, NULL}, {"abs", fabs, NULL},  {"exp", exp, NULL},
+    {"log", log, NULL},     {"sqrt", sqrt, NULL}, {"cos", cos, NULL},     {"sin", sin, NULL},   {"min", NULL, fmin},
+    {"max", NULL, fmax},    {"pow", NULL, pow},   {"-", negate, NULL},    {"!", is_zero, NULL},
 };
 
 /* Operators by level, loosest first; a longer one stands before its own beginning. */

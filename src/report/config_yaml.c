@@ -97,6 +97,10 @@ static bool append_line(struct ath__str *out, const struct ath__config_line *lin
     while (!out->failed && out->size - begin < COMMENT_COLUMN);
     ath__str_append(out, "# ");
     append_comment(out, line->source);
+    if (line->meaning) {
+        ath__str_append(out, ": ");
+        append_comment(out, line->meaning);
+    }
     ath__str_append(out, "\n");
     return true;
 }

@@ -9,7 +9,8 @@
 /* One setting with where it came from. */
 struct ath__config_line {
     const char *key, *value, *source;
-    bool        text; /* the value is text, to be quoted where YAML would take it for something else */
+    bool        text;    /* the value is text, to be quoted where YAML would take it for something else */
+    const char *meaning; /* what the value, `auto`, stands for; or NULL */
 };
 
 /* Writes the file whole. ATH_USAGE for a value that is not UTF-8, which YAML cannot hold. */

@@ -2,6 +2,7 @@
 #include "train/chosen.h"
 
 #include "base/error.h"
+#include "base/str.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/settings.h"
@@ -60,20 +61,28 @@ bool ath__chosen_ignores(const ath_config *config, const char *key) {
            ath__config_origin(config, key) < ath__config_origin(config, chooser_key(ath__chooser_of(key)));
 }
 
+static ath_status refuse(const ath_config *config, ath__chooser chooser, const char *key, ath_error *err) {
+    struct ath__schedule_settings schedule;
+    struct ath__optim_settings    optim;
+    if (chooser == ATH_CHOOSER_SCHEDULE)
+        return ath__schedule_set(schedule_of(config), &schedule, key + PREFIX, "", err);
+    return ath__optimizer_set(optimizer_of(config), &optim, key, "", err);
+}
+
 ath_status ath__chosen_check(const ath_config *config, ath__chooser chooser, const ath_hooks *hooks, ath_error *err) {
     const struct ath__setting *setting;
-    for (int i = 0; (setting = ath__setting_at(i)); i++) {
+    struct ath__str            ignored = {0};
+    ath_status                 status = ATH_OK;
+    for (int i = 0; (setting = ath__setting_at(i)) && status == ATH_OK; i++) {
         if (ath__chooser_of(setting->name) != chooser || !is_idle(config, setting->name)) continue;
-        if (ath__chosen_ignores(config, setting->name)) {
-            ath__remark(hooks, "UNUSED", false, "%s=%s does not use %s of the recipe, which is ignored",
-                        chooser_key(chooser), ath__config_text(config, chooser_key(chooser)), setting->name);
-            continue;
-        }
-        struct ath__schedule_settings schedule;
-        struct ath__optim_settings    optim;
-        if (chooser == ATH_CHOOSER_SCHEDULE)
-            return ath__schedule_set(schedule_of(config), &schedule, setting->name + PREFIX, "", err);
-        return ath__optimizer_set(optimizer_of(config), &optim, setting->name, "", err);
+        if (ath__chosen_ignores(config, setting->name))
+            ath__str_printf(&ignored, "%s%s", ignored.size ? ", " : "", setting->name);
+        else
+            status = refuse(config, chooser, setting->name, err);
     }
-    return ATH_OK;
+    if (status == ATH_OK && ignored.size > 0)
+        ath__remark(hooks, "UNUSED", false, "%s=%s does not use the recipe's %s", chooser_key(chooser),
+                    ath__config_text(config, chooser_key(chooser)), ath__str_text(&ignored));
+    ath__str_free(&ignored);
+    return status;
 }

@@ -226,7 +226,14 @@ static ath_status list_settings(const ath_config *config, struct ath__config_lin
         const struct ath__setting *setting = ath__setting_find(item.key);
         bool number = setting && (setting->type == ATH_SETTING_INT || setting->type == ATH_SETTING_REAL ||
                                   setting->type == ATH_SETTING_FLAG);
-        (*lines)[(*count)++] = (struct ath__config_line){item.key, item.value, item.source, !number};
+        struct ath__config_line line = {item.key, item.value, item.source, !number, NULL};
+        /* Left to the optimizer or the schedule: written as such, so that another one has its own. */
+        if (setting && strcmp(setting->fallback, "auto") == 0 && strcmp(item.value, "auto") != 0 &&
+            ath__config_origin(config, item.key) == ATH_ORIGIN_DEFAULT) {
+            line.meaning = item.value;
+            line.value = "auto";
+        }
+        (*lines)[(*count)++] = line;
     }
     return ATH_OK;
 }

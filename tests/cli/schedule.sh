@@ -44,7 +44,7 @@ says "unused setting" 2 'adam does not use momentum.*sgd.*beta1' "${small[@]}" o
 says "unused schedule setting" 2 'cosine does not use schedule.every.*step' "${small[@]}" schedule=cosine schedule.every=3ep
 says "own rate" 0 '^lr +0\.002 +default' "$athanor" train optimizer=nadam --show-config
 printf 'optimizer: sgd\nmomentum: 0.9\n' >base.yaml
-says "recipe's setting" 0 'does not use momentum of the recipe' "${small[@]}" recipe=base.yaml optimizer=adam lr=0.001 \
+says "recipe's setting" 0 "adam does not use the recipe's momentum" "${small[@]}" recipe=base.yaml optimizer=adam lr=0.001 \
     epochs=1 out=ignored
 says "resumed with it" 0 'resumed behind epoch 1' "$athanor" train resume=ignored
 [ ! -e none ] || fault "a refused run left its folder"

@@ -237,13 +237,15 @@ static void settings_come_back(void **state) {
     assert_non_null(strstr(text, "\nlr: 1e-3 "));
     assert_non_null(strstr(text, "# command line\n"));
     assert_non_null(strstr(text, "# default\n"));
+    assert_non_null(strstr(text, "\nmomentum: auto ")); /* the optimizer's own, and what that is */
+    assert_non_null(strstr(text, "# default: 0\n"));
     assert_null(strstr(text, "\nout:"));
     ath__free(text);
 }
 
 static void settings_that_yaml_cannot_hold(void **state) {
     (void)state;
-    struct ath__config_line line = {"data", "\xFF\xFE", "command line", true};
+    struct ath__config_line line = {"data", "\xFF\xFE", "command line", true, NULL};
     ath_error               err = {0};
     assert_int_equal(ath__config_yaml_write("config.yaml", &line, 1, &err), ATH_USAGE);
     assert_non_null(strstr(err.message, "data"));
@@ -259,7 +261,10 @@ static void add_epoch(struct ath__position *position, double loss) {
                        .val_top1 = 91.0 + (double)position->epoch_count,
                        .seconds = 1.0,
                        .images_per_second = 5e4,
-                       .data_wait = 0.01};
+                       .data_wait = 0.01,
+                       .ema_loss = NAN,
+                       .ema_top1 = NAN,
+                       .grad_norm = NAN};
     assert_int_equal(ath__position_add_epoch(position, &epoch, NULL), ATH_OK);
 }
 

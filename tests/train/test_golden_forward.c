@@ -86,7 +86,7 @@ static void compare_net(const json_t *row, double gain) {
     float  *images = ATH_NEW_ARRAY(float, pixels), logits[BATCH * CLASSES];
     assert_non_null(images);
     trajectory_signed(seed, 0x10000u, images, pixels);
-    struct ath__samples samples = {images, NULL, BATCH};
+    struct ath__samples samples = {.images = images, .labels = NULL, .count = BATCH};
     must(ath__network_eval(network, &samples, keep, logits, &err), &err);
     const json_t *truth = json_object_get(row, "logits64");
     double        largest = 0.0, worst = 0.0;
