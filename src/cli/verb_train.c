@@ -4,6 +4,7 @@
 #include "cli/verb.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_plan(const ath_schedule_plan *plan) {
     bool cycles = false;
@@ -62,6 +63,9 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
             result.model, result.data, result.top1_best, (long long)result.epoch_best, result.top1_last,
             console_count(result.params, params), result.seconds,
             console_count((int64_t)result.images_per_second, speed), (double)result.planned_bytes / 1048576.0);
+        if (strcmp(result.tta, "none") != 0)
+            console_note("the best epoch's weights with tta=%s: top-1 %.2f%%, loss %.4f", result.tta, result.top1_final,
+                         result.loss_final);
         console_note("run folder: %s (curves.png, report.html, weights/best.safetensors)", result.run);
     }
     if (invocation->json && result.run[0]) {

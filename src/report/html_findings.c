@@ -66,7 +66,7 @@ void ath__html_findings(struct ath__str *out, const char *findings) {
                           json_array_size(list) == 0 ? "Nothing is wrong with this run, as far as the rules can tell."
                                                      : NULL);
         json_array_foreach(list, index, finding) {
-            if (json_is_object(finding)) append_finding(out, finding);
+            if (*text_of(finding, "code") || *text_of(finding, "title")) append_finding(out, finding);
         }
         ath__str_append(out, "</section>\n");
     }

@@ -7,8 +7,9 @@
 #include "report/html_parts.h"
 
 #include <math.h>
+#include <string.h>
 
-enum { MOST_NUMBERS = 20, MOST_BESIDE = 13, MOST_DRAWN = 200, MOST_CONFUSIONS = 10, SHADES = 12 };
+enum { MOST_NUMBERS = 20, MOST_BESIDE = 12, SHORT_NAME = 4, MOST_DRAWN = 200, MOST_CONFUSIONS = 10, SHADES = 12 };
 
 static int64_t cell(const ath_eval_result *scores, int row, int column) {
     return scores->confusion[(size_t)row * (size_t)scores->classes + (size_t)column];
@@ -16,10 +17,15 @@ static int64_t cell(const ath_eval_result *scores, int row, int column) {
 
 static void append_table(struct ath__str *out, const struct ath__report *report) {
     const ath_eval_result *scores = report->scores;
-    ath__str_append(out, "<div class=\"card pad scroll\" style=\"max-height:none\"><table class=matrix><tr><th>");
+    size_t                 longest = 0;
+    for (int c = 0; c < scores->classes; c++)
+        if (strlen(scores->per_class[c].name) > longest) longest = strlen(scores->per_class[c].name);
+    ath__str_printf(out, "<div class=\"card pad scroll\" style=\"max-height:none\"><table class=\"matrix%s\"><tr><th>",
+                    longest > SHORT_NAME ? " up" : ""); /* names of columns stand upright where they are long */
     for (int c = 0; c < scores->classes; c++) {
-        ath__str_append(out, "<th>");
+        ath__str_append(out, "<th><div>");
         ath__html_class(out, report, c);
+        ath__str_append(out, "</div>");
     }
     ath__str_append(out, "</tr>\n");
     for (int r = 0; r < scores->classes; r++) {
@@ -86,11 +92,11 @@ static void append_confusions(struct ath__str *out, const struct ath__report *re
     struct ath__confusion confusion = {INT64_MAX, -1, -1};
     ath__str_append(
         out, "<div class=card><div class=pad style=\"padding-bottom:4px\"><h3>Most frequent confusions</h3></div>"
-             "<table><tr><th>true class<th>taken for<th class=n>images<th class=n>of its class</tr>\n");
+             "<table><tr><th>true class<th>taken for<th class=n>images<th class=n>share</tr>\n");
     for (int i = 0; i < MOST_CONFUSIONS && ath__confusion_next(report->scores, &confusion); i++) {
-        ath__str_append(out, "<tr><td>");
+        ath__str_append(out, "<tr><td class=w>");
         ath__html_class(out, report, confusion.row);
-        ath__str_append(out, "<td>");
+        ath__str_append(out, "<td class=w>");
         ath__html_class(out, report, confusion.column);
         ath__str_printf(out, "<td class=n>%lld<td class=n>%.1f%%</tr>\n", (long long)confusion.count,
                         100.0 * (double)confusion.count / (double)report->scores->per_class[confusion.row].images);

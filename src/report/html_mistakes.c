@@ -47,10 +47,10 @@ ath_status ath__html_mistakes(struct ath__str *out, const struct ath__report *re
         ATH_TRY(append_image(out, &report->worst[i], err));
         ath__str_append(out, "<figcaption><b>");
         ath__html_class(out, report, m->label);
-        ath__str_printf(out, "<span>%.0f%%</span></b>", 100.0 * m->probability);
-        ath__str_append(out, m->label == m->predicted ? "<span class=right>found" : "<span class=wrong>taken for ");
+        ath__str_append(out,
+                        m->label == m->predicted ? "</b><span class=right>found" : "</b><span class=wrong>taken for ");
         if (m->label != m->predicted) ath__html_class(out, report, m->predicted);
-        ath__str_append(out, "</span></figcaption></figure>\n");
+        ath__str_printf(out, "</span> <span class=d>%.0f%%</span></figcaption></figure>\n", 100.0 * m->probability);
     }
     ath__str_append(out, "</div></section>\n");
     return ATH_OK;

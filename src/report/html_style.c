@@ -25,7 +25,7 @@ const char *const ath__html_style[] = {
     "section{margin-top:52px}p{margin:0;color:var(--soft)}.lead{margin-bottom:16px;max-width:75ch}"
     "code{font:13px/1.4 ui-monospace,'SF Mono',Menlo,'DejaVu Sans Mono',monospace;background:var(--sunk);"
     "border-radius:4px;padding:2px 6px;overflow-wrap:anywhere}"
-    ".card{background:var(--card);border:1px solid var(--line);border-radius:12px}.pad{padding:18px 20px}"
+    ".card{background:var(--card);border:1px solid var(--line);border-radius:12px;overflow:hidden}.pad{padding:18px 20px}"
     ".scroll{overflow:auto;max-height:560px}.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(330px,1fr));"
     "gap:16px}"
     /* the figures at the top */
@@ -41,7 +41,7 @@ const char *const ath__html_style[] = {
     /* tables */
     "table{border-collapse:collapse;width:100%;font-size:13.5px}th,td{padding:7px 14px;text-align:left;"
     "border-bottom:1px solid var(--line);white-space:nowrap}tr:last-child td{border-bottom:0}"
-    "th{position:sticky;top:0;background:var(--card);color:var(--soft);font-weight:560;font-size:12.5px;z-index:1}"
+    "th{background:var(--card);color:var(--soft);font-weight:560;font-size:12.5px}.scroll th{position:sticky;top:0;z-index:1}"
     ".n{text-align:right;font-variant-numeric:tabular-nums}td.w{white-space:normal;overflow-wrap:anywhere}"
     "tr.best td{font-weight:650}.d{color:var(--faint)}"
     ".bar{display:block;min-width:90px;height:6px;border-radius:3px;background:var(--sunk);overflow:hidden}"
@@ -51,7 +51,9 @@ const char *const ath__html_style[] = {
     /* confusion matrix */
     ".beside{display:grid;grid-template-columns:minmax(0,1.7fr) minmax(280px,1fr);gap:16px;align-items:start}"
     ".stack{display:grid;grid-template-columns:minmax(0,1fr);gap:16px}@media(max-width:860px){.beside{grid-template-columns:minmax(0,1fr)}}"
-    ".matrix{width:auto}.matrix td,.matrix th{padding:6px 4px;min-width:44px;max-width:110px;overflow:hidden;"
+    ".matrix.up tr:first-child th{vertical-align:bottom}.matrix.up tr:first-child th div{writing-mode:vertical-rl;"
+    "transform:rotate(180deg);max-height:130px;overflow:hidden;text-overflow:ellipsis;margin:0 auto;line-height:1.2}"
+    ".matrix{width:auto;margin:0 auto}.matrix td,.matrix th{padding:6px 4px;min-width:43px;max-width:120px;overflow:hidden;"
     "text-overflow:ellipsis;text-align:center;border:0;font-size:12px;font-variant-numeric:tabular-nums}"
     ".matrix td{border:1px solid var(--card);border-radius:5px;height:34px}.matrix tr>th:first-child{text-align:right;"
     "position:sticky;left:0;z-index:2;padding-right:10px}.z{color:var(--line)}",
@@ -70,8 +72,7 @@ const char *const ath__html_style[] = {
     ".gallery img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--sunk)}"
     ".gallery img.s{image-rendering:pixelated}"
     ".gallery figcaption{padding:8px 10px 10px;font-size:12.5px;line-height:1.4;overflow-wrap:anywhere}"
-    ".gallery b{display:flex;justify-content:space-between;gap:8px;font-weight:620}.gallery b span{font-weight:400;"
-    "color:var(--soft);font-variant-numeric:tabular-nums}.wrong{color:var(--red)}.right{color:var(--green)}"
+    ".gallery b{display:block;font-weight:620}.wrong{color:var(--red)}.right{color:var(--green)}"
     /* findings */
     ".finding{padding:16px 20px;border-left:4px solid var(--amber);margin-top:12px}.finding h3{font-size:15px;margin:0}"
     ".finding p{margin-top:6px}.finding code{color:var(--ink)}.chip{font-size:11.5px;font-weight:620;letter-spacing:.04em;"

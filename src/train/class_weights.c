@@ -36,17 +36,14 @@ ath_status ath__class_weights_parse(const char *text, int classes, float *weight
     int         c = 0;
     double      sum = 0.0;
     for (; c < classes; c++) {
-        char  *end = NULL;
+        char *end = NULL;
+        if (c > 0 && *at != ',') break;
+        at += c > 0;
         double weight = strtod(at, &end);
         if (end == at || !(weight >= 0.0) || !(weight <= 1e6)) break;
         weights[c] = (float)weight;
         sum += weight;
         at = end + strspn(end, " ");
-        if (*at != ',') {
-            c++;
-            break;
-        }
-        at++;
     }
     if (c == classes && sum > 0.0 && (*at == '\0' || (*at == ']' && at[1] == '\0'))) return ATH_OK;
     return ath__fail(err, ATH_USAGE, "class_weights",

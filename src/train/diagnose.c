@@ -100,27 +100,40 @@ static int only_class(const struct ath__metrics *metrics) {
     return -1;
 }
 
-static void say(const ath_epoch *epoch, int classes, int one, const struct layer *worst, const ath_hooks *hooks) {
+/* A loss that guessing brings to ln K: training's where that is cross-entropy, else validation's, which always is. */
+struct judged {
+    const char *name;
+    double      value;
+};
+
+static struct judged judge(const struct ath__network *network, const ath_epoch *epoch) {
+    const struct ath__loss *loss = network->settings.loss;
+    if (!loss || loss == &ath__loss_cross_entropy) return (struct judged){"training", epoch->train_loss};
+    return (struct judged){"validation", epoch->val_loss};
+}
+
+static void say(const ath_epoch *epoch, const struct judged *loss, int classes, int one, const struct layer *worst,
+                const ath_hooks *hooks) {
     char   about[160] = "", stands[96];
     double chance = log(classes);
     if (one >= 0) snprintf(about, sizeof about, ", and every validation image is given class %d", one);
-    if (fabs(epoch->train_loss - chance) < STUCK * chance)
-        snprintf(stands, sizeof stands, "stands at ln %d = %.3f (%.3f)", classes, chance, epoch->train_loss);
+    if (fabs(loss->value - chance) < STUCK * chance)
+        snprintf(stands, sizeof stands, "stands at ln %d = %.3f (%.3f)", classes, chance, loss->value);
     else
-        snprintf(stands, sizeof stands, "is %.4g (guessing gives ln %d = %.3f)", epoch->train_loss, classes, chance);
+        snprintf(stands, sizeof stands, "is %.4g (guessing gives ln %d = %.3f)", loss->value, classes, chance);
     if (worst)
         ath__remark(
             hooks, "NO-LEARN", true,
-            "the training loss %s%s: nothing is being learnt. %lld of %lld units of %s are "
+            "the %s loss %s%s: nothing is being learnt. %lld of %lld units of %s are "
             "dead (zero for every image), and no step can revive them: the rate was too high for this activation. "
             "Start again with lr=%g, or with another init",
-            stands, about, (long long)worst->dead, (long long)worst->units,
+            loss->name, stands, about, (long long)worst->dead, (long long)worst->units,
             *worst->name ? worst->name : "the first layer", epoch->lr / 6.0);
     else
         ath__remark(hooks, "NO-LEARN", epoch->epoch > 2,
-                    "the training loss %s%s: nothing is learnt yet. Saturating activations need some "
+                    "the %s loss %s%s: nothing is learnt yet. Saturating activations need some "
                     "epochs to leave this plateau; if it lasts, raise or lower lr tenfold, or use batch normalisation",
-                    stands, about);
+                    loss->name, stands, about);
 }
 
 ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader *loader,
@@ -130,7 +143,8 @@ ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader 
     int              classes = validation->classes;
     int64_t          number = position->epoch_count;
     int              one = validation->confusion && validation->images > 0 ? only_class(validation) : -1;
-    bool             stuck = classes > 1 && fabs(epoch->train_loss - log(classes)) < STUCK * log(classes);
+    struct judged    loss = judge(network, epoch);
+    bool             stuck = classes > 1 && fabs(loss.value - log(classes)) < STUCK * log(classes);
     bool             due = (number & (number - 1)) == 0; /* after 1, 2, 4, 8 ... epochs, not at every one */
     if (!due || (!stuck && one < 0)) return ATH_OK;
     struct layer       *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);
@@ -143,7 +157,7 @@ ath_status ath__diagnose_epoch(struct ath__network *network, struct ath__loader 
     if (status == ATH_OK) status = measure(network, &batch, layers, &count, err);
     for (int l = count - 1; l >= 0 && status == ATH_OK; l--)
         if (layers[l].dead * 10 >= layers[l].units * 8) worst = &layers[l];
-    if (status == ATH_OK) say(epoch, classes, one, worst, hooks);
+    if (status == ATH_OK) say(epoch, &loss, classes, one, worst, hooks);
     ath__free(layers);
     return status;
 }
