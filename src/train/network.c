@@ -51,7 +51,12 @@ static void slot_name(char *name, size_t capacity, int slot, int group) {
     snprintf(name, capacity, "optimizer.slot%d.group%d", slot, group);
 }
 
-/* Appends the optimiser's step for one group. */
+const char *ath__network_gradient_name(char name[32], int group) {
+    snprintf(name, 32, "gradient.group%d", group);
+    return name;
+}
+
+/* Appends the optimiser's step for one group. The gradient is an output, for those who watch it. */
 static void build_update(struct ath__network *network, ath_graph *graph, int group, const ath_value *grads, int count,
                          ath_value lr) {
     struct ath__store     *store = network->store;
@@ -65,6 +70,8 @@ static void build_update(struct ath__network *network, ath_graph *graph, int gro
         step.slot[s] = ath_state(graph, name, ath_shape_of(total), zero);
     }
     step.grad = ath__graph_apply(graph, &ath__op_pack, NULL, grads, count);
+    char gradient[32];
+    ath_output(graph, step.grad, ath__network_gradient_name(gradient, group));
     network->settings.optimizer->build(graph, &network->settings.optim, &step);
 }
 

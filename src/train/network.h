@@ -73,6 +73,9 @@ void ath__network_trace(struct ath__network *network,
 /* Planned bytes of the largest plan so far, over both programs. */
 size_t ath__network_planned(const struct ath__network *network);
 
+/* The training plan's output that holds the packed gradient of a group, written into `name`, which is returned. */
+const char *ath__network_gradient_name(char name[32], int group);
+
 /* Does `name` match `pattern`, in which * stands for any characters and ? for one? Alternatives are separated by
  * commas. */
 bool ath__name_matches(const char *pattern, const char *name);

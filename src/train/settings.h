@@ -41,6 +41,9 @@ const char *ath__config_text(const ath_config *config, const char *key); /* neve
 /* Was it given by the user or a recipe? */
 bool ath__config_given(const ath_config *config, const char *key);
 
+/* Forgets a key; one that ends with a dot stands for its whole family ("sweep."). */
+void ath__config_unset(ath_config *config, const char *key);
+
 /* Pair i of the open families "model." and "data." (key without the prefix); false past the end. */
 struct ath__config_pair {
     const char *key, *value;

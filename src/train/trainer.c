@@ -11,12 +11,12 @@
 #include "nn/init.h"
 #include "optim/schedule.h"
 #include "train/checkpoint.h"
-#include "train/diagnose.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
 #include "train/setup.h"
+#include "train/watch.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +33,7 @@ struct trainer {
     struct ath__model_info        info;
     struct ath__position          position;
     struct ath__metrics           epoch_metrics, val_metrics;
+    struct ath__watch             watch;
     const struct ath__schedule   *schedule;
     struct ath__schedule_settings schedule_settings;
     int64_t                       epochs, steps_per_epoch;
@@ -234,8 +235,11 @@ static ath_status train_batches(struct trainer *t, ath_error *err) {
         if (batch.count == 0) return ATH_OK;
         double              lr = rate_at(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count};
+        ath__watch_before(&t->watch, t->network, &t->epoch_metrics, &t->position);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
+        if (status == ATH_OK)
+            status = ath__watch_after(&t->watch, t->network, &samples, &t->epoch_metrics, &t->position, lr, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
         t->position.step++;
         t->position.batch++;
@@ -276,6 +280,7 @@ static ath_status finish_epoch(struct trainer *t, ath_error *err) {
                      .images_per_second = rate,
                      .data_wait = wait / (ath__seconds() - t->epoch_start)};
     ATH_TRY(ath__position_add_epoch(p, &row, err));
+    ATH_TRY(ath__watch_epoch(&t->watch, p, &t->val_metrics, err));
     char fields[512];
     snprintf(fields, sizeof fields,
              "\"epoch\":%lld,\"step\":%lld,\"lr\":%.9g,\"train_loss\":%.9g,\"train_top1\":%.6g,\"val_loss\":%.9g,"
@@ -298,7 +303,7 @@ static ath_status finish_epoch(struct trainer *t, ath_error *err) {
     ATH_TRY(checkpoint(t, err));
     ATH_TRY(ath__run_folder_epochs(&t->folder, p, err));
     if (t->hooks && t->hooks->epoch) t->hooks->epoch(&row, t->hooks->context);
-    return ath__diagnose_epoch(t->network, t->val_loader, p, &t->val_metrics, t->hooks, err);
+    return ath__watch_examine(&t->watch, p, false, err);
 }
 
 /* Reasons to end before the last epoch. */
@@ -374,6 +379,7 @@ static ath_status finish_run(struct trainer *t, ath_error *err) {
     if (t->val_metrics.images == 0 && t->position.epoch_count > 0) /* resumed behind the last epoch */
         ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
     ATH_TRY(log_event(t, "end", "", err));
+    ATH_TRY(ath__watch_examine(&t->watch, &t->position, true, err));
     ATH_TRY(ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &t->val_metrics, &t->info, err));
     double required = ath__config_real(t->config, "require_top1");
     if (required > 0.0 && t->position.best_top1 < required)
@@ -383,6 +389,7 @@ static ath_status finish_run(struct trainer *t, ath_error *err) {
 }
 
 static void clean_up(struct trainer *t) {
+    ath__watch_close(&t->watch);
     ath__loader_close(t->train_loader);
     ath__loader_close(t->val_loader);
     ath__network_destroy(t->network);
@@ -403,6 +410,9 @@ ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train
     if (status == ATH_OK) status = set_up(&t, err);
     if (status == ATH_OK) status = ath__run_folder_open(t.config, &t.folder, err);
     if (status == ATH_OK) status = start_or_resume(&t, err);
+    if (status == ATH_OK)
+        status = ath__watch_open(&t.watch, t.config, t.network, t.train_set, t.val_set, t.steps_per_epoch, &t.folder,
+                                 hooks, err);
     if (status == ATH_OK) {
         t.last_checkpoint = ath__seconds();
         status = run_epochs(&t, err);
