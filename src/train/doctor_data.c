@@ -149,7 +149,7 @@ const struct ath__doctor_rule ath__doctor_norm_input = {
 static void check_val_noise(const struct ath__evidence *e, ath_finding *f) {
     const ath_epoch *last = ath__evidence_last(e);
     if (e->data.val < 1) return;
-    double share = last ? last->val_top1 / 100.0 : 0.9, n = (double)e->data.val;
+    double share = last ? last->val_top1 / 100.0 : 0.95, n = (double)e->data.val;
     double within = 196.0 * sqrt(share * (1.0 - share) / n);
     if (within < 1.0) return;
     f->confidence = 0.3;

@@ -122,6 +122,10 @@ static void check_few_epochs(const struct ath__evidence *e, ath_finding *f) {
     double           noise = 196.0 * sqrt(fmax(share * (1.0 - share), 0.0) / n);
     double           fell = 1.0 - sqrt(last->val_loss / fmax(before->val_loss, 1e-9)); /* an epoch */
     double           gained = last->val_top1 - before->val_top1;
+    double           peak = 0.0;
+    for (int64_t i = 0; i < run->epoch_count; i++) peak = fmax(peak, run->epochs[i].lr);
+    /* A schedule that comes down gains most at its end; more epochs would shift that, not add to it. */
+    if (last->lr < 0.3 * peak) return;
     if (fell < 0.04 || gained < fmax(1.0, noise) || last->train_top1 > 99.0) return;
     f->confidence = fell > 0.08 ? 0.6 : 0.5;
     ATH_SAY(

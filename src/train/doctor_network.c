@@ -24,11 +24,11 @@ static void check_stem(const struct ath__evidence *e, ath_finding *f) {
     ATH_SAY(f->cause,
             "the stem was made for photos of 224x224: on small images it throws away the detail that tells the "
             "classes apart, before the first block");
+    int larger = n->map_height > 0 ? 7 / n->map_height : 4; /* photos leave 7x7 to the last stage */
     if (n->stem_option)
         ATH_SAY(f->change, "model.stem=cifar");
     else
-        ATH_SAY(f->change, "resize=%d",
-                n->map_height > 0 ? n->height * (7 / n->map_height > 4 ? 4 : 7 / n->map_height) : 224);
+        ATH_SAY(f->change, "resize=%d", n->height * (larger < 2 ? 2 : larger > 4 ? 4 : larger));
 }
 
 const struct ath__doctor_rule ath__doctor_stem = {
@@ -137,7 +137,7 @@ static const struct ath__vitals *last_with_dead_units(const struct ath__evidence
     return NULL;
 }
 
-/* The net lives at epoch `e` by then what its dead units say: those of that epoch or a later one. */
+/* Dead units are counted after epochs 1, 2, 4 ...; a dead layer stays dead, so that the last count holds. */
 static void check_no_learn(const struct ath__evidence *e, ath_finding *f) {
     const ath_epoch          *last = ath__evidence_last(e);
     const struct ath__vitals *vitals = ath__evidence_vitals(e), *dead = last_with_dead_units(e);
@@ -149,11 +149,10 @@ static void check_no_learn(const struct ath__evidence *e, ath_finding *f) {
     char about[96] = "";
     if (one)
         snprintf(about, sizeof about, ", and every validation image is given class %lld", (long long)vitals->top_class);
-    int at = stuck ? ATH_SAY(f->evidence, "the training loss stands at ln %d = %.3f (%.3f)%s: nothing is being learnt",
-                             e->data.classes, chance, last->train_loss, about)
-                   : ATH_SAY(f->evidence,
-                             "the training loss is %.4g (guessing gives ln %d = %.3f)%s: nothing is being learnt",
-                             last->train_loss, e->data.classes, chance, about);
+    int at = stuck ? ATH_SAY(f->evidence, "the training loss stands at ln %d = %.3f (%.3f)%s", e->data.classes, chance,
+                             last->train_loss, about)
+                   : ATH_SAY(f->evidence, "the training loss is %.4g (guessing gives ln %d = %.3f)%s", last->train_loss,
+                             e->data.classes, chance, about);
     if (dead && dead->dead_layer_share >= 0.8 && at > 0 && (size_t)at < sizeof f->evidence) {
         snprintf(f->evidence + at, sizeof f->evidence - (size_t)at,
                  ". %.0f%% of the units of %s are dead (zero for every image)", 100.0 * dead->dead_layer_share,

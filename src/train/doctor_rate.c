@@ -173,6 +173,21 @@ static void check_lr_high(const struct ath__evidence *e, ath_finding *f) {
         too_high(e, f, 0.95, trial->lr);
         ATH_SAY(f->evidence, "in a trial the loss ceased to be a finite number after %lld steps at a rate of %.3g",
                 (long long)trial->steps, trial->lr);
+    } else if (trial->loss_last > 0.95 * chance && trial->dead_share >= 0.8 && trial->growth > 1.5) {
+        too_high(e, f, 0.9, trial->lr);
+        ATH_SAY(
+            f->evidence,
+            "in a trial of %lld steps the weights grew to %.3g times their length, %.0f%% of the units of %s died, and "
+            "the loss is %.3g (guessing gives %.3f)",
+            (long long)trial->steps, trial->growth, 100.0 * trial->dead_share, trial->dead_layer, trial->loss_last,
+            chance);
+    } else if (trial->loss_last > 0.95 * chance && trial->growth > 3.0) {
+        too_high(e, f, 0.75, trial->lr);
+        ATH_SAY(
+            f->evidence,
+            "in a trial of %lld steps the weights grew to %.3g times their length, and the loss is %.3g (guessing gives "
+            "%.3f)",
+            (long long)trial->steps, trial->growth, trial->loss_last, chance);
     } else if (trial->loss_last > 1.3 * fmax(trial->loss_first, chance)) {
         too_high(e, f, 0.8, trial->lr);
         ATH_SAY(f->evidence,

@@ -57,6 +57,9 @@ struct ath__trial_facts {
     bool    diverged;
     double  lr;         /* of the last step */
     double  ratio;      /* |step| / |weights|, mean of the second half */
+    double  growth;     /* |weights| behind the last step over those at the start */
+    double  dead_share; /* of the units of the layer `dead_layer`, at the end; NAN = not counted */
+    char    dead_layer[64];
     bool    equal_rows; /* all filters of a layer start equal */
     char    equal_layer[64];
 };

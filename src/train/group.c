@@ -104,7 +104,11 @@ struct limiter {
 };
 
 static void on_progress(const ath_progress *progress, void *context) {
-    const ath_hooks *hooks = ((struct limiter *)context)->hooks;
+    struct limiter  *limiter = context;
+    const ath_hooks *hooks = limiter->hooks;
+    /* Killed behind the checkpoint of epoch `limit`, it was resumed into the next. */
+    if (limiter->limit > 0 && progress->activity == ATH_ACTIVITY_TRAIN && progress->epoch > limiter->limit)
+        limiter->reached = true;
     if (hooks && hooks->progress) hooks->progress(progress, hooks->context);
 }
 

@@ -2,7 +2,7 @@
  *
  *     rate of step i:     lr_i = low * (high / low)^(i / (n - 1))
  *     smoothed loss:      s_i = sum_k b^(i-k) loss_k / sum_k b^(i-k),  b = 0.9
- *     ends early when     s_i > 2 * lowest s + the span that was gained, or a loss is not finite
+ *     ends early when     s_i is above s_0 again after a fall of a twentieth, above 2 s_0, or a loss is not finite
  *
  * The steepest descent is the most negative slope of s against ln lr, over a window of a tenth of the points; the point
  * at which the loss begins to rise is already too high, hence a tenth of it. The smaller of both is suggested.
@@ -73,7 +73,8 @@ static ath_status climb(struct ath__trial *trial, const ath_config *config, cons
         report(hooks, point, i + 1, steps);
         if (hooks && hooks->stop && hooks->stop(hooks->context))
             return ath__fail(err, ATH_INTERRUPTED, NULL, "interrupted");
-        if (i > steps / 10 && point->smooth > 2.0 * lowest + fmax(first - lowest, 0.0)) {
+        bool lost = lowest < 0.95 * first && point->smooth > first;
+        if (lost || (i > steps / 10 && point->smooth > 2.0 * first)) {
             curve->diverged_at = point->lr;
             return ATH_OK;
         }
@@ -157,7 +158,7 @@ ath_status ath_lr_curve_plot(const ath_lr_curve *curve, const char *title, const
         .x_scale = ATH_PLOT_LOG,
         .y_scale = ATH_PLOT_LINEAR,
         .y_floor = 0.0,
-        .y_ceiling = isfinite(highest) ? 1.1 * highest : NAN,
+        .y_ceiling = n > 0 ? 1.1 * fmin(highest, 1.3 * values[2 * n]) : NAN,
         .legend = true,
         .row = 0,
         .left = 0.0,

@@ -108,7 +108,8 @@ static ath_status run_trial(struct ath__sweep *sweep, int t, int64_t limit, int6
         ath__group_train(&sweep->group, name, values, sweep->plan.axis_count, limit, &result, &stopped, &failure);
     if (status == ATH_OK) {
         note_result(trial, &result, stopped);
-        sweep->score[t] = score_at(trial->run, limit > 0 ? limit : epochs);
+        bool here = result.epochs <= (limit > 0 ? limit : epochs);
+        sweep->score[t] = here ? result.top1_best : score_at(trial->run, limit);
     } else if (status == ATH_DIVERGED || status == ATH_USAGE) {
         note_failure(sweep, trial, status == ATH_DIVERGED ? "diverged" : "failed", failure.message);
     } else {

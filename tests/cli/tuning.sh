@@ -28,8 +28,8 @@ expect "doctor says what to change" 0 "change +schedule.every=5ep" \
     "$athanor" doctor "${small[@]}" epochs=20 schedule=step schedule.every=5it doctor.steps=0
 expect "doctor finds a coarse stem" 0 "change +model.stem=cifar" \
     "$athanor" doctor model=resnet18 data=digits data.n=600 batch=50 resize=32 doctor.steps=0
-expect "doctor finds nothing" 0 "Nothing found" "$athanor" doctor "${small[@]}" epochs=10 doctor.steps=20
-expect "doctor as JSON" 0 '"findings": *\[\]' "$athanor" doctor "${small[@]}" epochs=10 doctor.steps=0 --json
+expect "doctor finds nothing" 0 "Nothing found" "$athanor" doctor "${small[@]}" data.n=12000 epochs=10 doctor.steps=20
+expect "doctor as JSON" 0 '"findings": *\[\]' "$athanor" doctor "${small[@]}" data.n=12000 epochs=10 doctor.steps=0 --json
 expect "doctor's rules" 0 "^LR-DEAD " "$athanor" doctor rules
 expect "doctor of no run" 2 "is no run folder" "$athanor" doctor run=nowhere
 expect "doctor without anything" 2 "runs/last" "$athanor" doctor

@@ -108,8 +108,14 @@ static void healthy(struct plant *p) {
 static void before(struct plant *p) {
     healthy(p);
     memset(&p->evidence.run, 0, sizeof p->evidence.run);
-    p->evidence.trial = (struct ath__trial_facts){
-        .steps = 40, .loss_first = 2.5, .loss_high = 3.4, .loss_last = 2.0, .lr = 0.1, .ratio = 3e-3};
+    p->evidence.trial = (struct ath__trial_facts){.steps = 40,
+                                                  .loss_first = 2.5,
+                                                  .loss_high = 3.4,
+                                                  .loss_last = 2.0,
+                                                  .lr = 0.1,
+                                                  .ratio = 3e-3,
+                                                  .growth = 1.05,
+                                                  .dead_share = 0.1};
 }
 
 /* ---- faults ------------------------------------------------------------------------------------------------------ */
@@ -177,6 +183,13 @@ static void diverged(struct plant *p) {
 static void runs_away_in_trial(struct plant *p) {
     before(p);
     p->evidence.trial.loss_last = 30.0;
+}
+
+static void dies_in_trial(struct plant *p) {
+    before(p);
+    p->evidence.trial.loss_last = 2.4;
+    p->evidence.trial.growth = 40.0;
+    p->evidence.trial.dead_share = 1.0;
 }
 
 static void loss_grows(struct plant *p) {
@@ -344,6 +357,7 @@ static const struct fault {
     {dead_at_chance, "NO-LEARN", "lr=0.0167", 0.9},
     {diverged, "LR-HIGH", "lr=0.5", 0.9},
     {runs_away_in_trial, "LR-HIGH", "lr=0.01", 0.7},
+    {dies_in_trial, "LR-HIGH", "lr=0.01", 0.85},
     {loss_grows, "LR-HIGH", "lr=0.01", 0.5},
     {imagenet_stem, "STEM", "model.stem=cifar", 0.8},
     {creeps, "LR-LOW", "lr=0.0", 0.6},

@@ -118,7 +118,7 @@ static void a_run_leaves_vitals(void **state) {
     ath_error              err = {0};
     set("model", "lenet5-relu");
     set("data", "digits");
-    set("data.n", "600");
+    set("data.n", "1500");
     set("epochs", "3");
     set("batch", "50");
     set("lr", "0.05");
@@ -154,7 +154,7 @@ static void a_run_leaves_vitals(void **state) {
 }
 
 /* With plain SGD the step is lr times the gradient: ratio * weights = lr * |gradient of the weights|, which is at most the
- * whole gradient's norm, and most of it. */
+ * whole gradient's norm, biases included, and no small part of it. */
 static void ratio_and_gradient_agree(void **state) {
     (void)state;
     struct ath__evidence   evidence = {0};
@@ -172,7 +172,7 @@ static void ratio_and_gradient_agree(void **state) {
     if (ath__evidence_run(&evidence, "sgd", &record, &err) != ATH_OK) fail_msg("%s", err.message);
     const struct ath__vitals *v = &evidence.run.vitals[0];
     double                    moved = v->ratio * v->weight_norm;
-    assert_true(moved <= 0.01 * v->grad_norm * (1.0 + 1e-4) && moved > 0.5 * 0.01 * v->grad_norm);
+    assert_true(moved <= 0.01 * v->grad_norm * (1.0 + 1e-4) && moved > 0.2 * 0.01 * v->grad_norm);
     ath__run_record_free(&record);
 }
 
