@@ -184,7 +184,7 @@ static void check_no_learn(const struct ath__evidence *e, ath_finding *f) {
 const struct ath__doctor_rule ath__doctor_no_learn = {
     .code = "NO-LEARN",
     .title = "nothing is being learnt",
-    .explained_by = "LR-DEAD LR-ADAM WD INIT LR-LOW",
+    .explained_by = "LR-DEAD LR-ADAM WD INIT LR-LOW STEPS",
     .check = check_no_learn,
 };
 

@@ -138,7 +138,7 @@ static bool lr_high_from_epochs(const struct ath__evidence *e, ath_finding *f) {
     int64_t rises = 0, at = 0;
     for (int64_t i = 1; i < run->epoch_count; i++)
         if (run->epochs[i].train_loss > 1.25 * run->epochs[i - 1].train_loss &&
-            run->epochs[i].train_loss > 0.1 * chance)
+            run->epochs[i].train_loss > 0.3 * chance)
             rises++, at = i;
     if (rises > 0) {
         too_high(e, f, rises > 1 ? 0.7 : 0.55, lr);
