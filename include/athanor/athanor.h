@@ -16,5 +16,6 @@
 #include "athanor/status.h"
 #include "athanor/tensor.h"
 #include "athanor/train.h"
+#include "athanor/tune.h"
 
 #endif

@@ -19,6 +19,7 @@ enum ath__rng_stream {
     ATH_RNG_DIGITS,
     ATH_RNG_HOLDOUT,
     ATH_RNG_TEST,
+    ATH_RNG_SWEEP,
 };
 
 /* One Philox 4x32-10 block: out = f(key, counter). */

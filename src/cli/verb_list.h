@@ -1,5 +1,9 @@
 /* The verbs, in the order of the help. */
 ATH_VERB(train)
+ATH_VERB(doctor)
+ATH_VERB(lr_find)
+ATH_VERB(sweep)
+ATH_VERB(runs)
 ATH_VERB(eval)
 ATH_VERB(predict)
 ATH_VERB(merge)

@@ -50,11 +50,32 @@ static ath_status show_schedule(const struct invocation *invocation, ath_error *
     return status;
 }
 
+static void note_interval(const char *name, const char *unit, const ath_interval *i) {
+    console_note("%s %.2f%s, deviation %.2f, 95%% interval %.2f to %.2f (%lld runs)", name, i->mean, unit, i->deviation,
+                 i->low, i->high, (long long)i->n);
+}
+
+static ath_status run_repeat(const struct invocation *invocation, const ath_hooks *hooks, ath_error *err) {
+    ath_repeat_result result;
+    ath_status        status = ath_train_repeat(invocation->config, hooks, &result, err);
+    if (result.count > 0) {
+        note_interval("best validation top-1", "%", &result.top1_best);
+        note_interval("last validation top-1", "%", &result.top1_last);
+        console_note("folder: %s (repeat.json, curves.png, a run folder per seed)", result.folder);
+        char *json = invocation->json ? ath_repeat_result_json(&result) : NULL;
+        if (json) puts(json);
+        ath_text_free(json);
+    }
+    ath_repeat_result_free(&result);
+    return status;
+}
+
 static ath_status run(const struct invocation *invocation, ath_error *err) {
     if (invocation->show_schedule) return show_schedule(invocation, err);
     ath_train_result result;
     ath_hooks        hooks = console_hooks();
-    ath_status       status = ath_train(invocation->config, &hooks, &result, err);
+    if (strcmp(ath_config_get(invocation->config, "repeat"), "1") != 0) return run_repeat(invocation, &hooks, err);
+    ath_status status = ath_train(invocation->config, &hooks, &result, err);
     if (result.epochs > 0 && (status == ATH_OK || status == ATH_TARGET)) {
         char params[32], speed[32];
         console_note(
@@ -84,6 +105,7 @@ const struct verb verb_train = {
                 "  athanor train model=resnet18-mnist data=mnist resize=96 batch=256 lr=0.05 epochs=1\n"
                 "  athanor train recipe=mnist/lenet5 seed=2 out=runs/second\n"
                 "  athanor train resume=runs/last\n"
+                "  athanor train recipe=mnist/lenet5 repeat=3 out=runs/three     mean and 95% interval of three seeds\n"
                 "  athanor train model=lenet5 data=mnist reparam=wn lr=0.3\n"
                 "  athanor train recipe=mnist/lenet5 schedule=one-cycle --show-schedule -o rate.png\n"
                 "  athanor train model=lenet5 data=mnist optimizer=adamw decay.exclude=norm,bias ema=0.999\n"
@@ -99,7 +121,8 @@ const struct verb verb_train = {
         "schedule.momentum_low schedule.momentum_high schedule.metric schedule.patience schedule.threshold "
         "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup loss loss.gamma class_weights label_smoothing tta init weights "
         "weights.partial freeze reparam seed threads precision device target_top1 require_top1 patience out resume "
-        "extend overwrite checkpoint.seconds layout implementation loader.threads",
+        "extend overwrite checkpoint.seconds layout implementation loader.threads "
+        "repeat",
     .computes = true,
     .run = run,
 };

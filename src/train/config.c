@@ -32,7 +32,7 @@ struct ath_config {
 };
 
 /* Families whose keys are open; the table's own rows (schedule.every) are not among them. */
-static const char *const families[] = {"model.", "data.", "group."};
+static const char *const families[] = {"model.", "data.", "group.", "sweep."};
 enum { FAMILIES = sizeof families / sizeof families[0], MAX_RECIPE_DEPTH = 8 };
 
 static bool in_family(const char *key) {
@@ -111,6 +111,11 @@ static ath_status unknown_key(const char *key, ath_error *err) {
 static ath_status set_from(ath_config *config, const char *key, const char *value, ath_origin origin,
                            const char *source, ath_error *err) {
     const struct ath__setting *setting = ath__setting_find(key);
+    if (strncmp(key, "sweep.", 6) == 0) {
+        if (!ath__setting_find(key + 6) && !(in_family(key + 6) && strncmp(key + 6, "sweep.", 6) != 0))
+            return unknown_key(key + 6, err);
+        return put(config, key, value, origin, source, err);
+    }
     if (setting) {
         ATH_TRY(ath__setting_check(setting, value, err));
         return put(config, key, value, origin, source, err);
@@ -125,6 +130,20 @@ ath_status ath_config_set(ath_config *config, const char *key, const char *value
     static const char *const sources[] = {"default", "recipe", "command line"};
     if (strcmp(key, "recipe") == 0) return load_recipe(config, value, 0, err);
     return set_from(config, key, value, origin, sources[origin], err);
+}
+
+void ath__config_unset(ath_config *config, const char *key) {
+    size_t length = strlen(key);
+    bool   family = length > 0 && key[length - 1] == '.';
+    int    kept = 0;
+    for (int i = 0; i < config->count; i++) {
+        struct entry *entry = &config->entries[i];
+        if (family ? strncmp(entry->key, key, length) == 0 : strcmp(entry->key, key) == 0)
+            entry_clear(entry);
+        else
+            config->entries[kept++] = *entry;
+    }
+    config->count = kept;
 }
 
 ath_status ath_config_copy(const ath_config *config, ath_config **copy, ath_error *err) {

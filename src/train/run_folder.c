@@ -55,8 +55,8 @@ static void safe_name(const char *text, char *name, size_t capacity) {
     if (name[0] == '.' || name[0] == '\0') ath__str_copy(name, capacity, "unnamed");
 }
 
-/* runs/<YYYYMMDD-HHMMSS>-<model>-<data>, with -2, -3 ... behind it where that is taken. */
-static ath_status make_new_folder(const ath_config *config, char path[ATH_PATH_MAX], ath_error *err) {
+/* With -2, -3 ... behind it where the name is taken. */
+ath_status ath__run_folder_new(const ath_config *config, const char *kind, char path[ATH_PATH_MAX], ath_error *err) {
     char      model[48], data[48], stamp[32] = "run";
     time_t    now = time(NULL);
     struct tm local;
@@ -65,7 +65,7 @@ static ath_status make_new_folder(const ath_config *config, char path[ATH_PATH_M
     if (localtime_r(&now, &local)) strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
     ATH_TRY(ath__folder_make("runs", err));
     for (int number = 1; number < 1000; number++) {
-        int size = snprintf(path, ATH_PATH_MAX, "runs/%s-%s-%s", stamp, model, data);
+        int size = snprintf(path, ATH_PATH_MAX, "runs/%s-%s%s-%s", stamp, kind, model, data);
         if (number > 1) snprintf(path + size, ATH_PATH_MAX - (size_t)size, "-%d", number);
         if (mkdir(path, 0777) == 0) return ATH_OK;
         if (errno != EEXIST)
@@ -121,7 +121,7 @@ static ath_status choose_folder(const ath_config *config, char path[ATH_PATH_MAX
                              checkpoint_name);
         return ATH_OK;
     }
-    if (!*out) return make_new_folder(config, path, err);
+    if (!*out) return ath__run_folder_new(config, "", path, err);
     ATH_TRY(clean_path(out, path, err));
     if (holds_run(path) && !ath__config_flag(config, "overwrite"))
         return ath__fail(
@@ -191,6 +191,7 @@ static ath_status remove_old_files(const struct ath__run_folder *folder, ath_err
                                         "mistakes.png",
                                         "doctor.json",
                                         "report.html",
+                                        "doctor.json",
                                         "weights/best.safetensors",
                                         "weights/last.safetensors",
                                         "weights/ema.safetensors",
@@ -256,15 +257,19 @@ static ath_status write_classes(const char *path, const struct ath__model_info *
     return status;
 }
 
-ath_status ath__run_folder_settings(const struct ath__run_folder *folder, const ath_config *config, ath_error *err) {
-    char                     path[ATH_PATH_MAX];
+ath_status ath__settings_write(const char *path, const ath_config *config, ath_error *err) {
     struct ath__config_line *lines = NULL;
     int                      count;
     ATH_TRY(list_settings(config, &lines, &count, err));
-    ath_status status = ath__run_folder_file(folder, "config.yaml", path, err);
-    if (status == ATH_OK) status = ath__config_yaml_write(path, lines, count, err);
+    ath_status status = ath__config_yaml_write(path, lines, count, err);
     ath__free(lines);
     return status;
+}
+
+ath_status ath__run_folder_settings(const struct ath__run_folder *folder, const ath_config *config, ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__run_folder_file(folder, "config.yaml", path, err));
+    return ath__settings_write(path, config, err);
 }
 
 ath_status ath__run_folder_begin(const struct ath__run_folder *folder, const ath_config *config,

@@ -22,6 +22,12 @@ struct ath__run_folder {
  * refused unless resume= or overwrite=true. Points runs/last at it when it lies under runs/. */
 ath_status ath__run_folder_open(const ath_config *config, struct ath__run_folder *folder, ath_error *err);
 
+/* Makes runs/<YYYYMMDD-HHMMSS>-<kind><model>-<data>; `kind` is "" or ends with a dash. */
+ath_status ath__run_folder_new(const ath_config *config, const char *kind, char path[ATH_PATH_MAX], ath_error *err);
+
+/* The settings, with their origins, as a recipe that repeats them. */
+ath_status ath__settings_write(const char *path, const ath_config *config, ath_error *err);
+
 /* Path of a file in the folder. */
 ath_status ath__run_folder_file(const struct ath__run_folder *folder, const char *name, char path[ATH_PATH_MAX],
                                 ath_error *err);

@@ -130,6 +130,14 @@ static const struct ath__setting table[] = {
     INT("rows", "10", 1, 64, "data show: images"),
     INT("columns", "9", 1, 64, "data show: epochs whose form of each image is shown, beside the original"),
     INT("top", "5", 1, 1000, "predict: guesses per image"),
+    INT("repeat", "1", 1, 1000, "train: this many runs with seeds seed, seed+1 ...; mean and 95% interval"),
+    INT("doctor.steps", "40", 0, 10000, "doctor: training steps to try before a run, 0 = none"),
+    REAL("lr.min", "0", 0, 1e6, "lr-find: lowest rate; 0 = 1e-5 for SGD, 1e-7 for adaptive optimisers"),
+    REAL("lr.max", "0", 0, 1e6, "lr-find: highest rate; 0 = 10 for SGD, 1 for adaptive optimisers"),
+    INT("lr.steps", "100", 10, 100000, "lr-find: steps from the lowest to the highest rate"),
+    CHOICE("method", "grid", "grid|random|halving", "sweep: how trials are chosen"),
+    INT("trials", "0", 0, 10000, "sweep: number of trials; 0 = the whole grid, or 16 drawn ones"),
+    INT("halving", "3", 2, 16, "sweep method=halving: one of so many trials goes on to the next rung"),
 };
 enum { COUNT = sizeof table / sizeof table[0] };
 

@@ -44,7 +44,10 @@ bool ath__config_given(const ath_config *config, const char *key);
 /* Where it comes from; ATH_ORIGIN_DEFAULT if it was not given, or as auto. */
 ath_origin ath__config_origin(const ath_config *config, const char *key);
 
-/* Pair i of the open families "model.", "data." and "group." (key without the prefix); false past the end. */
+/* Forgets a key; one that ends with a dot stands for its whole family ("sweep."). */
+void ath__config_unset(ath_config *config, const char *key);
+
+/* Pair i of the open families "model.", "data.", "group." and "sweep." (key without the prefix); false past the end. */
 struct ath__config_pair {
     const char *key, *value;
 };

@@ -8,8 +8,10 @@
 #include "base/parallel.h"
 #include "base/str.h"
 #include "data/augment/augment.h"
+#include "train/data_start.h"
 #include "train/settings.h"
 #include "train/setup_update.h"
+#include "train/weights.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -201,6 +203,20 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
     ATH_TRY(ath__network_create(model, &settings, network, err));
     (*network)->micro = ath__config_int(config, "micro_batch");
     (*network)->seed = (uint64_t)ath__config_int(config, "seed");
+    return ATH_OK;
+}
+
+ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
+                            const struct ath__preprocess *preprocess, const ath_hooks *hooks,
+                            struct ath__network *network, ath_error *err) {
+    const char *weights = ath__config_text(config, "weights");
+    ATH_TRY(
+        ath__network_start(network, ath__config_text(config, "init"), (uint64_t)ath__config_int(config, "seed"), err));
+    if (*ath__config_text(config, "resume")) return ATH_OK;
+    ATH_TRY(ath__data_start(network, train, preprocess, err));
+    if (*weights)
+        ATH_TRY(ath__weights_apply(weights, ath__config_flag(config, "weights.partial"), hooks, network, err));
+    ath__network_begin(network);
     return ATH_OK;
 }
 

@@ -33,6 +33,12 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
                               struct ath__network **network, ath_error *err);
 
+/* Starting values by init= and seed=, then those that come from the training images and from weights=; a run that is
+ * resumed has them in its checkpoint. */
+ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
+                            const struct ath__preprocess *preprocess, const ath_hooks *hooks,
+                            struct ath__network *network, ath_error *err);
+
 /* A loader over the data set; for training in random order and with augment=. */
 ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset,
                              const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,

@@ -12,12 +12,10 @@
 #include "base/str.h"
 #include "nn/init.h"
 #include "train/class_weights.h"
-#include "train/data_start.h"
 #include "train/evaluate.h"
 #include "train/final.h"
 #include "train/settings.h"
 #include "train/setup.h"
-#include "train/weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -136,20 +134,6 @@ ath_status ath__trainer_checkpoint(struct ath__trainer *t, ath_error *err) {
     return ath__checkpoint_save(path, t->network, t->config, &t->position, err);
 }
 
-/* Starting values, and for a new run those from data and from weights=. Comes before the run folder is made, so that a
- * weights file that does not fit leaves nothing behind. */
-static ath_status start(struct ath__trainer *t, ath_error *err) {
-    const char *weights = ath__config_text(t->config, "weights");
-    ATH_TRY(ath__network_start(t->network, ath__config_text(t->config, "init"),
-                               (uint64_t)ath__config_int(t->config, "seed"), err));
-    if (*ath__config_text(t->config, "resume")) return ATH_OK;
-    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
-    if (*weights)
-        ATH_TRY(ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err));
-    ath__network_begin(t->network);
-    return ATH_OK;
-}
-
 /* A new run folder, or the checkpoint of the one to be resumed. */
 static ath_status begin_or_resume(struct ath__trainer *t, ath_error *err) {
     char path[ATH_PATH_MAX];
@@ -218,8 +202,11 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         double              lr = ath__trainer_rate(t, t->position.step);
         struct ath__samples samples = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
         t->network->momentum = ath__rate_momentum(&t->rate, t->position.step);
+        ath__watch_before(&t->watch, t->network, &t->epoch_metrics, &t->position);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
+        if (status == ATH_OK)
+            status = ath__watch_after(&t->watch, t->network, &samples, &t->epoch_metrics, &t->position, lr, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
         t->position.step++;
         t->position.batch++;
@@ -319,6 +306,7 @@ static ath_status finish_run(struct ath__trainer *t, ath_error *err) {
     fill_result(t);
     if (t->position.epoch_count > 0) status = look_back(t, &final, err);
     if (status == ATH_OK) status = ath__trainer_log(t, "end", "", err);
+    if (status == ATH_OK) status = ath__watch_examine(&t->watch, &t->position, true, err);
     if (status == ATH_OK) status = ath__run_folder_finish(&t->folder, t->config, &t->position, t->result, &final, err);
     ath__final_free(&final);
     if (status != ATH_OK) return status;
@@ -330,6 +318,7 @@ static ath_status finish_run(struct ath__trainer *t, ath_error *err) {
 }
 
 static void clean_up(struct ath__trainer *t) {
+    ath__watch_close(&t->watch);
     ath__loader_close(t->train_loader);
     ath__loader_close(t->val_loader);
     ath__network_destroy(t->network);
@@ -348,9 +337,13 @@ ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train
     memset(t.result, 0, sizeof *t.result);
     ath_status status = resolve_config(&t, config, err);
     if (status == ATH_OK) status = set_up(&t, err);
-    if (status == ATH_OK) status = start(&t, err);
+    /* Before the run folder is made, so that a weights file that does not fit leaves nothing behind. */
+    if (status == ATH_OK) status = ath__setup_start(t.config, t.train_set, &t.info.preprocess, hooks, t.network, err);
     if (status == ATH_OK) status = ath__run_folder_open(t.config, &t.folder, err);
     if (status == ATH_OK) status = begin_or_resume(&t, err);
+    if (status == ATH_OK)
+        status = ath__watch_open(&t.watch, t.config, t.network, t.train_set, t.val_set, t.steps_per_epoch, &t.folder,
+                                 hooks, err);
     if (status == ATH_OK) {
         t.last_checkpoint = ath__seconds();
         status = run_epochs(&t, err);

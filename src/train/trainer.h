@@ -7,6 +7,7 @@
 #include "train/model_file.h"
 #include "train/rate.h"
 #include "train/run_folder.h"
+#include "train/watch.h"
 
 struct ath__trainer {
     ath_config            *config;
@@ -20,6 +21,7 @@ struct ath__trainer {
     struct ath__position   position;
     struct ath__metrics    epoch_metrics, val_metrics;
     struct ath__rate_plan  rate;
+    struct ath__watch      watch;
     int64_t                epochs, steps_per_epoch;
     int64_t                resumed_epoch_count;
     int64_t                steps_here;      /* taken by this process */

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "train/average.h"
-#include "train/diagnose.h"
 #include "train/evaluate.h"
 #include "train/settings.h"
 #include "train/setup.h"
@@ -143,6 +142,7 @@ ath_status ath__trainer_finish_epoch(struct ath__trainer *t, ath_error *err) {
     ath_epoch             row;
     ATH_TRY(make_row(t, &row, err));
     ATH_TRY(ath__position_add_epoch(p, &row, err));
+    ATH_TRY(ath__watch_epoch(&t->watch, p, &t->val_metrics, err));
     p->run_seconds += row.seconds;
     p->epoch++;
     p->batch = 0;
@@ -154,7 +154,7 @@ ath_status ath__trainer_finish_epoch(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__trainer_checkpoint(t, err));
     ATH_TRY(ath__run_folder_epochs(&t->folder, p, err));
     if (t->hooks && t->hooks->epoch) t->hooks->epoch(&row, t->hooks->context);
-    return ath__diagnose_epoch(t->network, t->val_loader, p, &t->val_metrics, t->hooks, err);
+    return ath__watch_examine(&t->watch, p, false, err);
 }
 
 bool ath__trainer_enough(struct ath__trainer *t) {

@@ -50,6 +50,11 @@ static void aside_name(char *name, size_t capacity, int group) {
     snprintf(name, capacity, "optimizer.aside.group%d", group);
 }
 
+const char *ath__update_gradient_name(char name[32], int group) {
+    snprintf(name, 32, "gradient.group%d", group);
+    return name;
+}
+
 static void scalar_name(char *name, size_t capacity, int scalar, int group) {
     snprintf(name, capacity, "update.scalar%d.group%d", scalar, group);
 }
@@ -195,11 +200,13 @@ void ath__update_build(struct ath__network *network, ath_graph *graph, const ath
     const struct ath__network_settings *settings = &network->settings;
     struct update                       update = {.network = network, .graph = graph};
     ath_value                           packed[ATH_STORE_MAX_GROUPS];
+    char                                name[32];
     for (int i = 0; i < SHARED_SCALARS; i++) update.shared[i] = ATH_NONE;
     for (int g = 0; g < network->store->groups; g++) {
         packed[g] = ATH_NONE;
         if (first[g + 1] == first[g]) continue;
         packed[g] = ath__graph_apply(graph, &ath__op_pack, NULL, grads + first[g], first[g + 1] - first[g]);
+        ath_output(graph, packed[g], ath__update_gradient_name(name, g)); /* for those who watch it */
         if (settings->clip_value > 0.0) packed[g] = clipped_value(graph, packed[g], settings->clip_value);
     }
     ath_value factor = ATH_NONE;

@@ -13,6 +13,10 @@
  * groups. */
 void ath__update_build(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
 
+/* The training plan's output that holds a group's packed gradient before clipping, written into `name`, which is
+ * returned. */
+const char *ath__update_gradient_name(char name[32], int group);
+
 /* The first half of a step of SAM: moves the parameters up the gradient. Those in front of it are set aside before, and
  * the second half, ath__update_build, updates them. */
 void ath__update_build_ascent(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);

@@ -104,10 +104,10 @@ static ath_status write_page(const char *path, int classes, const char *findings
     ath_eval_result         scores = make_scores(classes, names);
     ath_epoch               rows[EPOCHS];
     struct ath__thumbnail   thumbnails[ATH_WORST];
-    struct ath__config_line settings[] = {{"model", "resnet18-cifar", "command line", true},
-                                          {"lr", "0.1", "recipe cifar10/resnet18", false},
-                                          {"model.note", "<script>alert(1)</script>", "command line", true},
-                                          {"seed", "1", "default", false}};
+    struct ath__config_line settings[] = {{"model", "resnet18-cifar", "command line", true, NULL},
+                                          {"lr", "0.1", "recipe cifar10/resnet18", false, NULL},
+                                          {"model.note", "<script>alert(1)</script>", "command line", true, NULL},
+                                          {"seed", "1", "default", false, NULL}};
     ath_layer_profile       layers[] = {{"conv1", "conv2d", "128x64x32x32", "winograd", 1728, 1769472, 3.25},
                                         {"<fc>", "matmul", "128x10", "onednn", 5130, 5120, 0.4}};
     ath_profile             profile = {.layers = layers, .layer_count = 2};
