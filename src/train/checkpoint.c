@@ -197,9 +197,11 @@ static ath_status check_groups(const char *path, const char *saved_text, const s
                                ath_error *err) {
     char   *text = ath__groups_text(&network->groups, network->store);
     json_t *saved = saved_text ? json_loads(saved_text, 0, NULL) : NULL, *now = text ? json_loads(text, 0, NULL) : NULL;
-    ath_status  status = json_is_object(saved) && now
-                             ? ATH_OK
-                             : ath__fail(err, ATH_DATA, path, "this checkpoint does not say its parameter groups");
+    ath_status status = ATH_OK;
+    if (!now)
+        status = ath__fail_memory(err, path);
+    else if (!json_is_object(saved))
+        status = ath__fail(err, ATH_DATA, path, "this checkpoint does not say its parameter groups");
     const char *key;
     json_t     *value;
     json_object_foreach(now, key, value) {

@@ -91,8 +91,8 @@ static ath_status run_pieces(struct ath__network *network, const struct ath__sam
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
     int     channels, height, width, index = 0;
-    double  divisor =
-        ath__loss_divisor(network->settings.loss, &network->settings.loss_settings, samples->labels, samples->count);
+    double  divisor = ath__loss_divisor(network->settings.loss, &network->settings.loss_settings,
+                                       network->settings.soft_targets ? NULL : samples->labels, samples->count);
     ath_model_input(network->model, &channels, &height, &width);
     int64_t image = (int64_t)channels * height * width;
     network->loss_scale = 1.0f / (float)divisor;
