@@ -233,7 +233,7 @@ static ath_status train_batches(struct trainer *t, ath_error *err) {
         ATH_TRY(ath__loader_next(t->train_loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
         double              lr = rate_at(t, t->position.step);
-        struct ath__samples samples = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
+        struct ath__samples samples = ath__setup_samples(&batch);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
                                               &t->epoch_metrics, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
