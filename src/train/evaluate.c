@@ -2,6 +2,7 @@
 #include "train/evaluate.h"
 
 #include "base/error.h"
+#include "train/setup.h"
 
 static ath_status evaluate(struct ath__viewer *viewer, struct ath__loader *loader, struct ath__metrics *metrics,
                            ath_error *err) {
@@ -10,7 +11,7 @@ static ath_status evaluate(struct ath__viewer *viewer, struct ath__loader *loade
         struct ath__batch batch;
         ATH_TRY(ath__loader_next(loader, &batch, err));
         if (batch.count == 0) return ATH_OK;
-        struct ath__samples samples = {.images = batch.images, .labels = batch.labels, .count = batch.count};
+        struct ath__samples samples = ath__setup_samples(&batch);
         ATH_TRY(ath__viewer_eval(viewer, &samples, ath__metrics_add, metrics, err));
     }
 }

@@ -236,3 +236,11 @@ ath_status ath__setup_loader(const ath_config *config, const ath_dataset *datase
     if (settings.batch > count) settings.batch = count;
     return ath__loader_open(dataset, &settings, loader, err);
 }
+
+struct ath__samples ath__setup_samples(const struct ath__batch *batch) {
+    return (struct ath__samples){.images = batch->images,
+                                 .labels = batch->labels,
+                                 .count = batch->count,
+                                 .second = batch->second,
+                                 .weights = batch->weights};
+}

@@ -44,4 +44,7 @@ ath_status ath__setup_loader(const ath_config *config, const ath_dataset *datase
                              const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,
                              ath_error *err);
 
+/* A loader's batch as a network takes it. */
+struct ath__samples ath__setup_samples(const struct ath__batch *batch);
+
 #endif

@@ -200,7 +200,7 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         if (batch.count == 0) return ATH_OK;
         ath__final_clock(t->network, ath__config_int(t->config, "batch"), t->steps_here++);
         double              lr = ath__trainer_rate(t, t->position.step);
-        struct ath__samples samples = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
+        struct ath__samples samples = ath__setup_samples(&batch);
         t->network->momentum = ath__rate_momentum(&t->rate, t->position.step);
         ath__watch_before(&t->watch, t->network, &t->epoch_metrics, &t->position);
         ath_status status = ath__network_step(t->network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,

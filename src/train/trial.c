@@ -40,7 +40,7 @@ ath_status ath__trial_step(struct ath__trial *trial, double lr, double *loss, st
         ATH_TRY(ath__loader_start(trial->loader, ++trial->epoch, 0, err));
         ATH_TRY(ath__loader_next(trial->loader, &batch, err));
     }
-    struct ath__samples given = {batch.images, batch.labels, batch.count, batch.second, batch.weights};
+    struct ath__samples given = ath__setup_samples(&batch);
     ATH_TRY(ath__metrics_start(&trial->metrics, trial->metrics.classes, false, err));
     ath_status status =
         ath__network_step(trial->network, &given, lr, (uint64_t)trial->step++, ath__metrics_add, &trial->metrics, err);
