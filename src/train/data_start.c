@@ -25,7 +25,7 @@ static ath_status read_images(const ath_dataset *train, const struct ath__prepro
 }
 
 ath_status ath__data_start(struct ath__network *network, const ath_dataset *train,
-                           const struct ath__preprocess *preprocess, const ath_hooks *hooks, ath_error *err) {
+                           const struct ath__preprocess *preprocess, ath_error *err) {
     struct ath__zoo_images images = {.count = ath__model_start_images(network->model)};
     struct ath__preprocess sized = *preprocess;
     if (images.count == 0) return ATH_OK;
@@ -40,9 +40,6 @@ ath_status ath__data_start(struct ath__network *network, const ath_dataset *trai
     ath_status status = data ? read_images(train, &sized, &images, data, err) : ath__fail_memory(err, "start");
     images.data = data;
     if (status == ATH_OK) status = ath__model_start(network->model, &images, network->store, err);
-    if (status == ATH_OK)
-        ath__remark(hooks, "START", false, "%s: starting values computed from the first %lld training images",
-                    ath_model_name(network->model), (long long)images.count);
     ath__network_changed(network);
     ath__free(data);
     return status;

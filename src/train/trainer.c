@@ -148,7 +148,7 @@ static ath_status start(struct trainer *t, ath_error *err) {
     ATH_TRY(ath__network_start(t->network, ath__config_text(t->config, "init"),
                                (uint64_t)ath__config_int(t->config, "seed"), err));
     if (*ath__config_text(t->config, "resume")) return ATH_OK;
-    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, t->hooks, err));
+    ATH_TRY(ath__data_start(t->network, t->train_set, &t->info.preprocess, err));
     if (!*weights) return ATH_OK;
     return ath__weights_apply(weights, ath__config_flag(t->config, "weights.partial"), t->hooks, t->network, err);
 }
