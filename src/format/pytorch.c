@@ -53,7 +53,8 @@ static ath_status read_file(const char *path, struct ath__tensor_owner *owner, a
 
 const struct ath__tensor_format ath__tensor_format_pytorch = {
     .name = "pytorch",
-    .summary = "PyTorch's .pth, .pt and .th: a pickled state_dict, in a zip or in the form before 1.6; never executed",
+    .summary =
+        "PyTorch's .pth, .pt and .th: a pickled state_dict or net, in a zip or in the form before 1.6; never executed",
     .recognise = recognise,
     .read = read_file,
 };

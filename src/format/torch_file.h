@@ -34,8 +34,19 @@ ath_status ath__torch_storage_read(const char *path, const struct ath__pickle *p
 typedef ath_status (*ath__torch_fetch)(void *context, const struct ath__torch_storage *storage,
                                        const unsigned char **data, uint64_t *size, ath_error *err);
 
-/* Finds the tensors by name in what was pickled (a dict of tensors, alone or in a dict under "state_dict", "model" ...)
- * and fills `file`: names without "module.", numbers and texts beside the tensors as metadata "torch.KEY". Tensors point
+/* A tensor's name and the call that rebuilds it. */
+struct ath__torch_named {
+    const char               *name;
+    const struct ath__pickle *call;
+};
+
+/* Finds the tensors by name in what was pickled: a dict of tensors or a net, alone or in a dict under "state_dict",
+ * "model" ... Names lose a leading "module.", are checked text, and differ; everything lives in the arena. ATH_DATA when
+ * there are none. */
+ath_status ath__torch_find(const char *path, const struct ath__pickle *root, struct ath__arena *arena,
+                           struct ath__torch_named **named, size_t *count, ath_error *err);
+
+/* Finds the tensors and fills `file`: with them, and with numbers and texts beside the tensors as metadata "torch.KEY". Tensors point
  * to their storage where it is laid out as they are, else to a copy; copies are bounded by the size of the file. */
 ath_status ath__torch_tensors(const char *path, const struct ath__pickle *root, ath__torch_fetch fetch, void *context,
                               struct ath__tensor_owner *owner, ath_tensor_file *file, ath_error *err);

@@ -1,4 +1,4 @@
-/* From a pickled dict to tensors by name.
+/* From pickled calls to tensors.
  *
  *     element i0, i1 ... of a tensor  =  storage[offset + i0 * stride0 + i1 * stride1 + ...]
  *
@@ -9,14 +9,12 @@
 #include "format/torch_file.h"
 
 #include "base/error.h"
-#include "base/mem.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAME = 512, MAX_TEXT = 1024, COPIES = 4, WRAPPED = 4, LISTED_KEYS = 8 };
+enum { MAX_TEXT = 1024, MAX_METADATA = 256, COPIES = 4 };
 
 static const struct ath__torch_type types[] = {
     {"FloatStorage", 4, ATH_F32},  {"HalfStorage", 2, ATH_F16}, {"BFloat16Storage", 2, ATH_BF16},
@@ -79,25 +77,6 @@ ath_status ath__torch_storage_read(const char *path, const struct ath__pickle *p
 }
 
 /* ---- tensors ---------------------------------------------------------------------------------------------------- */
-
-/* The call that rebuilds a tensor, out of the parameters that wrap it; NULL if the value is no tensor. */
-static const struct ath__pickle *rebuilding(const struct ath__pickle *value) {
-    static const char *const wrappers[] = {"torch._utils._rebuild_parameter",
-                                           "torch._utils._rebuild_parameter_with_state",
-                                           "torch.nn.parameter.Parameter"};
-    for (int depth = 0; depth <= WRAPPED && value && value->kind == ATH_PICKLE_OBJECT; depth++) {
-        bool wrapped = false;
-        for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
-            wrapped = wrapped || ath__pickle_is_global(value->callable, wrappers[i]);
-        if (!wrapped)
-            return value->callable->kind == ATH_PICKLE_GLOBAL &&
-                           strncmp(value->callable->as.bytes.text, "torch._utils._rebuild_", 22) == 0
-                       ? value
-                       : NULL;
-        value = ath__pickle_item(value->args, 0);
-    }
-    return NULL;
-}
 
 /* Sizes or strides: a tuple of numbers, or torch.Size of one. */
 static bool read_sizes(const struct ath__pickle *value, uint64_t *sizes, int *rank) {
@@ -222,91 +201,7 @@ static ath_status read_tensor(struct reader *r, const char *name, const struct a
     return ATH_OK;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
-
-/* A copy of the text without "module.", which nets trained on several devices carry. */
-static ath_status read_name(const struct reader *r, const struct ath__pickle *key, const char **name) {
-    const char *text = key->as.bytes.text;
-    size_t      length = key->as.bytes.length;
-    if (length > 7 && memcmp(text, "module.", 7) == 0) {
-        text += 7;
-        length -= 7;
-    }
-    if (length > MAX_NAME || memchr(text, '\0', length))
-        return ath__fail(r->err, ATH_DATA, r->path, "the name of a tensor is too long or holds a control character");
-    char *copy = ath__arena_alloc(&r->owner->arena, length + 1);
-    if (!copy) return ath__fail_memory(r->err, r->path);
-    memcpy(copy, text, length);
-    *name = copy;
-    return ath__tensor_text_check(r->path, copy, r->err);
-}
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static ath_status check_unique(const struct reader *r) {
-    ath_status   status = ATH_OK;
-    const char **names = ath__alloc_array((size_t)r->file->tensor_count + 1, sizeof *names);
-    if (!names) return ath__fail_memory(r->err, r->path);
-    for (int i = 0; i < r->file->tensor_count; i++) names[i] = r->file->tensors[i].name;
-    qsort(names, (size_t)r->file->tensor_count, sizeof *names, by_name);
-    for (int i = 1; i < r->file->tensor_count && status == ATH_OK; i++)
-        if (strcmp(names[i - 1], names[i]) == 0)
-            status = ath__fail(r->err, ATH_DATA, r->path, "two tensors are called '%s'", names[i]);
-    ath__free(names);
-    return status;
-}
-
-/* ---- the dict --------------------------------------------------------------------------------------------------- */
-
-static size_t tensors_in(const struct ath__pickle *dict) {
-    size_t count = 0;
-    if (!dict || (dict->kind != ATH_PICKLE_DICT && dict->kind != ATH_PICKLE_OBJECT)) return 0;
-    for (size_t i = 0; i + 1 < dict->as.list.count; i += 2)
-        count += dict->as.list.items[i]->kind == ATH_PICKLE_TEXT && rebuilding(dict->as.list.items[i + 1]) != NULL;
-    return count;
-}
-
-/* The error for a file without tensors by name, which says what there is instead. */
-static ath_status no_tensors(const char *path, const struct ath__pickle *root, ath_error *err) {
-    if (root->kind == ATH_PICKLE_OBJECT && root->callable->kind == ATH_PICKLE_GLOBAL) {
-        bool made = ath__pickle_is_global(root->callable, "copyreg._reconstructor") ||
-                    ath__pickle_is_global(root->callable, "copy_reg._reconstructor");
-        const struct ath__pickle *of = made ? ath__pickle_item(root->args, 0) : root->callable;
-        return ath__fail(err, ATH_DATA, path,
-                         "it holds an object of '%s', which is code and not run here: save the state_dict() of the net",
-                         of && of->kind == ATH_PICKLE_GLOBAL ? of->as.bytes.text : "a class");
-    }
-    if (root->kind != ATH_PICKLE_DICT)
-        return ath__fail(err, ATH_DATA, path, "it holds no dict of tensors: save the state_dict() of the net");
-    char   keys[256] = "";
-    size_t used = 0, listed = 0;
-    for (size_t i = 0; i + 1 < root->as.list.count && listed < LISTED_KEYS; i += 2) {
-        const struct ath__pickle *key = root->as.list.items[i];
-        bool                      plain = key->kind == ATH_PICKLE_TEXT && key->as.bytes.length < 24;
-        for (size_t k = 0; plain && k < key->as.bytes.length; k++)
-            plain = key->as.bytes.text[k] > 0x20 && key->as.bytes.text[k] < 0x7F;
-        if (!plain) continue;
-        used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%.*s", listed++ ? ", " : "",
-                                 (int)key->as.bytes.length, key->as.bytes.text);
-    }
-    return ath__fail(err, ATH_DATA, path,
-                     "it holds no tensors by name (its keys: %s): save the state_dict() of the net",
-                     listed ? keys : "none");
-}
-
-static ath_status find_dict(const char *path, const struct ath__pickle *root, const struct ath__pickle **dict,
-                            ath_error *err) {
-    static const char *const keys[] = {"state_dict", "model_state_dict", "model", "net", "model_ema", "ema"};
-    *dict = root;
-    if (tensors_in(root) > 0) return ATH_OK;
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        *dict = ath__pickle_get(root, keys[i]);
-        if (tensors_in(*dict) > 0) return ATH_OK;
-    }
-    return no_tensors(path, root, err);
-}
+/* ---- the file --------------------------------------------------------------------------------------------------- */
 
 /* A number or short text as metadata; false for anything else. */
 static bool value_text(const struct ath__pickle *value, char *text, size_t capacity) {
@@ -326,9 +221,9 @@ static bool value_text(const struct ath__pickle *value, char *text, size_t capac
 /* What stands beside the tensors: "torch.epoch", "torch.best_prec1" ... */
 static ath_status read_metadata(struct reader *r, const struct ath__pickle *root) {
     if (root->kind != ATH_PICKLE_DICT) return ATH_OK;
-    r->file->metadata = ATH_ARENA_ARRAY(&r->owner->arena, ath_metadata, root->as.list.count / 2 + 1);
+    r->file->metadata = ATH_ARENA_ARRAY(&r->owner->arena, ath_metadata, MAX_METADATA);
     if (!r->file->metadata) return ath__fail_memory(r->err, r->path);
-    for (size_t i = 0; i + 1 < root->as.list.count; i += 2) {
+    for (size_t i = 0; i + 1 < root->as.list.count && r->file->metadata_count < MAX_METADATA; i += 2) {
         char key[MAX_TEXT + 8], text[MAX_TEXT] = "";
         memcpy(key, "torch.", 7);
         if (root->as.list.items[i]->kind != ATH_PICKLE_TEXT || !value_text(root->as.list.items[i], key + 6, MAX_TEXT) ||
@@ -348,18 +243,15 @@ static ath_status read_metadata(struct reader *r, const struct ath__pickle *root
 ath_status ath__torch_tensors(const char *path, const struct ath__pickle *root, ath__torch_fetch fetch, void *context,
                               struct ath__tensor_owner *owner, ath_tensor_file *file, ath_error *err) {
     struct reader r = {.path = path, .fetch = fetch, .context = context, .owner = owner, .file = file, .err = err};
-    const struct ath__pickle *dict;
-    ATH_TRY(find_dict(path, root, &dict, err));
-    file->tensors = ATH_ARENA_ARRAY(&owner->arena, ath_named_tensor, tensors_in(dict));
+    struct ath__torch_named *named;
+    size_t                   count;
+    ATH_TRY(ath__torch_find(path, root, &owner->arena, &named, &count, err));
+    file->tensors = ATH_ARENA_ARRAY(&owner->arena, ath_named_tensor, count);
     if (!file->tensors) return ath__fail_memory(err, path);
-    for (size_t i = 0; i + 1 < dict->as.list.count; i += 2) {
-        const struct ath__pickle *key = dict->as.list.items[i], *call = rebuilding(dict->as.list.items[i + 1]);
-        if (key->kind != ATH_PICKLE_TEXT || !call) continue;
-        ath_named_tensor *named = &file->tensors[file->tensor_count];
-        ATH_TRY(read_name(&r, key, &named->name));
-        ATH_TRY(read_tensor(&r, named->name, call, &named->tensor));
+    for (size_t i = 0; i < count; i++) {
+        file->tensors[i].name = named[i].name;
+        ATH_TRY(read_tensor(&r, named[i].name, named[i].call, &file->tensors[i].tensor));
         file->tensor_count++;
     }
-    ATH_TRY(check_unique(&r));
     return read_metadata(&r, root);
 }

@@ -63,6 +63,55 @@ static double value_of(enum values values, int i) {
     }
 }
 
+/* torch.save(net): the parameters and buffers of the net's object, by path; its class is a name that nobody looks up. */
+static void whole_nets(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        ath_shape   shape;
+    } wanted[] = {{"conv1.weight", {4, {2, 1, 3, 3}}}, {"layers.0.weight", {1, {2}}},
+                  {"layers.0.bias", {1, {2}}},         {"layers.0.running_mean", {1, {2}}},
+                  {"layers.2.weight", {2, {3, 2}}},    {"layers.2.bias", {1, {3}}},
+                  {"layers.0.running_var", {1, {2}}},  {"scale", {0, {0}}}};
+    char            golden[1024];
+    ath_tensor_file file;
+    ath_error       err;
+    snprintf(golden, sizeof golden, "%s/golden/torch-net.pt", ATHANOR_TEST_SOURCE);
+    if (load(golden, &file, &err) != ATH_OK) fail_msg("%s", err.message);
+    assert_int_equal(file.tensor_count, sizeof wanted / sizeof wanted[0] + 1); /* and the batch norm's counter */
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        const ath_tensor *tensor = ath_tensor_file_find(&file, wanted[i].name);
+        if (!tensor) fail_msg("'%s' is missing", wanted[i].name);
+        assert_true(ath_shape_equal(&tensor->shape, &wanted[i].shape));
+    }
+    const ath_tensor *weight = ath_tensor_file_find(&file, "layers.2.weight");
+    for (int i = 0; i < 6; i++) assert_true(((const float *)weight->data)[i] == (float)(i - 3) / 4.0f);
+    assert_string_equal(ath_tensor_file_metadata(&file, "torch.acc"), "0.5");
+    ath_tensor_file_free(&file);
+}
+
+/* The form before 1.6 keeps a class's source beside its name. */
+static void net_with_source(void **state) {
+    (void)state;
+    static const char   head[] = "\x80\2(X\6\0\0\0modulec__main__\nNet\nX\4\0\0\0fileX\4\0\0\0codetQ)\x81}("
+                                 "X\x0B\0\0\0_parameters}";
+    static const char   tail[] = "X\x08\0\0\0_modules}ub.";
+    struct torch_tensor tensor = {.count = 4, .rank = 2, .sizes = {2, 2}, .strides = {2, 1}};
+    struct ath__str     object = {0};
+    ath_tensor_file     file;
+    ath_error           err = {0};
+    ath__str_append_bytes(&object, head, sizeof head - 1);
+    torch_put_tensor(&object, "w", &tensor);
+    ath__str_append_bytes(&object, tail, sizeof tail - 1);
+    torch_write_legacy_with(path, &object, 4, &err);
+    ath__str_free(&object);
+    if (load(path, &file, &err) != ATH_OK) fail_msg("%s", err.message);
+    assert_int_equal(file.tensor_count, 1);
+    assert_string_equal(file.tensors[0].name, "w");
+    assert_true(((const float *)file.tensors[0].tensor.data)[3] == 3.0f);
+    ath_tensor_file_free(&file);
+}
+
 static void check_tensors(const ath_tensor_file *file) {
     assert_int_equal(file->tensor_count, EXPECTED + 1);
     for (size_t t = 0; t < EXPECTED; t++) {
@@ -245,6 +294,25 @@ static void hostile_pickles(void **state) {
     REFUSE("a storage that is a number", "K\1Q.", "storage");
 }
 
+/* A net that is its own child, and one whose children are the same net twice, 40 levels deep. */
+static void endless_nets(void **state) {
+    (void)state;
+    struct ath__str doubling = {0};
+    REFUSE("a net in itself", "c__main__\nNet\n)\x81q\0}X\x08\0\0\0_modules}X\1\0\0\0ah\0ssb.", "without end");
+    ath__str_append(&doubling, "\x80\2"
+                               "c__main__\nNet\n)\x81}X\x08");
+    ath__str_append_bytes(&doubling, "\0\0\0_modules}sbq\0", 16);
+    for (int i = 0; i < 20; i++) {
+        ath__str_append(&doubling, "c__main__\nNet\n)\x81}X\x08");
+        ath__str_append_bytes(&doubling, "\0\0\0_modules}(X\1\0\0\0a", 19);
+        ath__str_append_bytes(&doubling, (char[]){'h', (char)i}, 2);
+        ath__str_append_bytes(&doubling, "X\1\0\0\0b", 6);
+        ath__str_append_bytes(&doubling, (char[]){'h', (char)i, 'u', 's', 'b', 'q', (char)(i + 1)}, 7);
+    }
+    ath__str_append(&doubling, ".");
+    expect_object_refused("nets of nets", &doubling, ATH_DATA, "without end");
+}
+
 static void repeated(struct ath__str *object, const char *bytes, size_t size, int times) {
     for (int i = 0; i < times; i++) ath__str_append_bytes(object, bytes, size);
 }
@@ -378,7 +446,8 @@ static void other_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(written_by_torch), cmocka_unit_test(damaged_files),      cmocka_unit_test(truncated_files),
+        cmocka_unit_test(written_by_torch), cmocka_unit_test(whole_nets),         cmocka_unit_test(net_with_source),
+        cmocka_unit_test(endless_nets),     cmocka_unit_test(damaged_files),      cmocka_unit_test(truncated_files),
         cmocka_unit_test(memory_runs_out),  cmocka_unit_test(hostile_pickles),    cmocka_unit_test(exhausting_pickles),
         cmocka_unit_test(hostile_tensors),  cmocka_unit_test(copies_without_end), cmocka_unit_test(other_files),
     };

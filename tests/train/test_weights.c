@@ -226,18 +226,21 @@ static void published_net(void **state) {
 
 /* ---- values that come from data ---------------------------------------------------------------------------------- */
 
-static void train(const char *folder) {
-    const char *const pairs[] = {"model", "fastnet94", "data", "digits", "data.n",    "128", "resize",
-                                 "32",    "epochs",    "1",    "batch",  "32",        "lr",  "0.05",
-                                 "seed",  "3",         "out",  folder,   "overwrite", "true"};
-    ath_config       *config;
-    ath_train_result  result;
-    ath_error         err = {0};
+static void run(const char *const *pairs) {
+    ath_config      *config;
+    ath_train_result result;
+    ath_error        err = {0};
     must(ath_config_create(&config, &err), &err);
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i += 2)
-        must(ath_config_set(config, pairs[i], pairs[i + 1], ATH_ORIGIN_COMMAND_LINE, &err), &err);
+    for (; *pairs; pairs += 2) must(ath_config_set(config, pairs[0], pairs[1], ATH_ORIGIN_COMMAND_LINE, &err), &err);
     must(ath_train(config, NULL, &result, &err), &err);
     ath_config_destroy(config);
+}
+
+static void train(const char *folder, const char *epochs) {
+    const char *const pairs[] = {"model", "fastnet94", "data",      "digits", "data.n", "128",  "resize",
+                                 "32",    "epochs",    epochs,      "batch",  "32",     "lr",   "0.05",
+                                 "seed",  "3",         "overwrite", "true",   "out",    folder, NULL};
+    run(pairs);
 }
 
 /* After an epoch the whitening filters are still those of the first images, the norms' scales still 1, and the rest has
@@ -251,7 +254,7 @@ static void whitening_comes_from_data_and_stays(void **state) {
     struct net                   net;
     ath_tensor_file              file;
     ath_error                    err = {0};
-    train("fast");
+    train("fast", "1");
     must(ath_model_create("fastnet94", &net.model, &err), &err);
     must(ath_model_set_input(net.model, 1, 32, 32, &err), &err);
     must(ath__network_create(net.model, &settings, &net.network, &err), &err);
@@ -279,11 +282,30 @@ static void whitening_comes_from_data_and_stays(void **state) {
     net_close(&net);
 }
 
+/* A resumed run takes its whitening filters from the checkpoint and ends as the run that was left alone, to the bit. */
+static void resumed_start(void **state) {
+    (void)state;
+    const char *const more[] = {"resume", "halves", "extend", "true", "epochs", "2", NULL};
+    char             *straight, *halves;
+    size_t            size, other;
+    ath_error         err = {0};
+    train("straight", "2");
+    train("halves", "1");
+    run(more);
+    must(ath__file_read("straight/weights/last.safetensors", 64 << 20, &straight, &size, &err), &err);
+    must(ath__file_read("halves/weights/last.safetensors", 64 << 20, &halves, &other, &err), &err);
+    assert_int_equal(size, other);
+    assert_memory_equal(straight, halves, size);
+    ath__free(straight);
+    ath__free(halves);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_fits), cmocka_unit_test(another_head),
         cmocka_unit_test(too_little),      cmocka_unit_test(values_that_are_no_numbers),
         cmocka_unit_test(published_net),   cmocka_unit_test(whitening_comes_from_data_and_stays),
+        cmocka_unit_test(resumed_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

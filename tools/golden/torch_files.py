@@ -4,10 +4,12 @@
 
 where i numbers the elements row-major. torch-zip.pt is the zip form with pickle protocol 2, torch-zip-4.pt with protocol
 4, torch-legacy.pt the form before 1.6. Each nests an OrderedDict under "state_dict", with the prefix of DataParallel.
-torch-lenet.pt is the bare state_dict of a LeNet-5 with a 64th of its filters.
+torch-lenet.pt is the bare state_dict of a LeNet-5 with a 64th of its filters; torch-net.pt is
+a whole net. (The form before 1.6 would put the source of its classes into the file.)
 """
 
 import os
+import sys
 from collections import OrderedDict
 
 import torch
@@ -46,6 +48,26 @@ def state():
     return OrderedDict((f"module.{name}", value) for name, value in tensors.items())
 
 
+class Net(torch.nn.Module):
+    """A module in a module, a parameter and buffers of its own; named as users' classes are, in __main__."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(1.5))
+        self.conv1 = torch.nn.Conv2d(1, 2, 3, bias=False)
+        self.layers = torch.nn.Sequential(torch.nn.BatchNorm2d(2), torch.nn.ReLU(), torch.nn.Linear(2, 3))
+
+
+def save_net(folder):
+    torch.manual_seed(1)
+    net = Net()
+    with torch.no_grad():
+        net.layers[2].weight.copy_(real(3, 2))
+    Net.__module__ = "__main__"
+    sys.modules["__main__"].Net = Net
+    torch.save({"net": net, "acc": 0.5}, os.path.join(folder, "torch-net.pt"))
+
+
 def make_all(folder):
     content = {"epoch": 3, "best_prec1": 91.5, "arch": "tiny", "done": True, "state_dict": state(), "optimizer": [1, None]}
     for name, options in (
@@ -59,3 +81,4 @@ def make_all(folder):
     net = models.LeNet(widths=(1, 1, 2, 1))
     values = trajectory.start_values(net, 40)
     torch.save(OrderedDict((n, torch.from_numpy(values[n])) for n in net.state_dict()), os.path.join(folder, "torch-lenet.pt"))
+    save_net(folder)
