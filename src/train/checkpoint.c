@@ -173,11 +173,12 @@ static ath_status check_settings(const char *path, const char *saved_text, const
 /* Every parameter must be in the group that it was in: names of groups and their settings decide which states are whose. */
 static ath_status check_groups(const char *path, const char *saved_text, const struct ath__network *network,
                                ath_error *err) {
-    char   *text = ath__groups_text(&network->groups, network->store);
-    json_t *saved = saved_text ? json_loads(saved_text, 0, NULL) : NULL, *now = text ? json_loads(text, 0, NULL) : NULL;
-    ath_status  status = json_is_object(saved) && now
-                             ? ATH_OK
-                             : ath__fail(err, ATH_DATA, path, "this checkpoint does not say its parameter groups");
+    char *text = ath__groups_text(&network->groups, network->store);
+    if (!text) return ath__fail_memory(err, path);
+    json_t    *saved = saved_text ? json_loads(saved_text, 0, NULL) : NULL, *now = json_loads(text, 0, NULL);
+    ath_status status = ATH_OK;
+    if (!json_is_object(saved) || !now)
+        status = ath__fail(err, ATH_DATA, path, "this checkpoint does not say its parameter groups");
     const char *key;
     json_t     *value;
     json_object_foreach(now, key, value) {

@@ -22,9 +22,18 @@ static ath_epoch rows[MOST];
 static void make_rows(int count) {
     for (int i = 0; i < count; i++) {
         double left = exp(-(i + 1) / (0.2 * count + 1.0));
-        rows[i] = (ath_epoch){
-            i + 1,   0.1 * left, 2.3 * left + 0.004, 100.0 - 60.0 * left, 2.2 * left + 0.05, 99.0 - 58.0 * left, 1.0,
-            50000.0, 0.01};
+        rows[i] = (ath_epoch){i + 1,
+                              0.1 * left,
+                              2.3 * left + 0.004,
+                              100.0 - 60.0 * left,
+                              2.2 * left + 0.05,
+                              99.0 - 58.0 * left,
+                              1.0,
+                              50000.0,
+                              0.01,
+                              NAN,
+                              NAN,
+                              NAN};
     }
 }
 
