@@ -94,7 +94,8 @@ ath_status ath_bench(const ath_config *config, ath_bench_result *result, ath_err
                           .batch = ath__config_int(config, "batch"),
                           .steps = ath__config_int(config, "steps")};
     ath_status   status = ath_config_copy(config, &bench.config, err);
-    if (status == ATH_OK && !ath__config_given(config, "momentum"))
+    if (status == ATH_OK && !ath__config_given(config, "momentum") &&
+        strcmp(ath__config_text(config, "optimizer"), "sgd") == 0)
         status = ath_config_set(bench.config, "momentum", "0.9", ATH_ORIGIN_RECIPE, err);
     ath__setup_threads(config);
     if (status == ATH_OK) status = ath__setup_model(bench.config, NULL, NULL, &bench.model, err);

@@ -30,7 +30,10 @@ static void make_rows(int count) {
                               .val_top1 = 99.0 - 58.0 * left,
                               .seconds = 1.0,
                               .images_per_second = 50000.0,
-                              .data_wait = 0.01};
+                              .data_wait = 0.01,
+                              .ema_loss = NAN,
+                              .ema_top1 = NAN,
+                              .grad_norm = NAN};
     }
 }
 
