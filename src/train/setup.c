@@ -168,6 +168,9 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
         if (status == ATH_OK) status = ath_model_set_classes(*model, info.classes, err);
     }
     if (status == ATH_OK) status = apply_model_options(config, *model, err);
+    if (status == ATH_OK && dataset && ath_model_classes(*model) < ath_dataset_describe(dataset).classes)
+        status = ath__fail(err, ATH_USAGE, "classes", "classes=%d is too few for the %d classes of the data set",
+                           ath_model_classes(*model), ath_dataset_describe(dataset).classes);
     if (status != ATH_OK) {
         ath_model_destroy(*model);
         *model = NULL;

@@ -238,22 +238,25 @@ static void class_weights_train(void **state) {
 
 static void bad_values(void **state) {
     (void)state;
-    static const char *const values[][2] = {{"class_weights", "1,2"},
-                                            {"class_weights", "-1,1,1,1,1,1,1,1,1,1"},
-                                            {"class_weights", "nan,1,1,1,1,1,1,1,1,1"},
-                                            {"class_weights", "0,0,0,0,0,0,0,0,0,0"},
-                                            {"class_weights", "1,1,1,1,1,1,1,1,1,1,1"},
-                                            {"loss", "focus"},
-                                            {"class_weights", "inverse"}};
+    static const struct {
+        const char *key, *value, *said;
+    } values[] = {{"class_weights", "1,2", "class_weights"},
+                  {"class_weights", "-1,1,1,1,1,1,1,1,1,1", "class_weights"},
+                  {"class_weights", "nan,1,1,1,1,1,1,1,1,1", "class_weights"},
+                  {"class_weights", "0,0,0,0,0,0,0,0,0,0", "class_weights"},
+                  {"class_weights", "1,1,1,1,1,1,1,1,1,1,1", "class_weights"},
+                  {"class_weights", "inverse", "class_weights"},
+                  {"loss", "focus", "focal"},
+                  {"classes", "5", "too few"}};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        const char *const pairs[] = {"model",     "lenet5", "data",       "digits",     "data.n",
-                                     "60",        "batch",  "30",         "out",        "evaluation-bad",
-                                     "overwrite", "true",   values[i][0], values[i][1], NULL};
+        const char *const pairs[] = {"model",     "lenet5", "data",        "digits",        "data.n",
+                                     "60",        "batch",  "30",          "out",           "evaluation-bad",
+                                     "overwrite", "true",   values[i].key, values[i].value, NULL};
         ath_config       *config = make_config(pairs);
         ath_train_result  result;
         ath_error         err = {0};
         assert_int_equal(ath_train(config, NULL, &result, &err), ATH_USAGE);
-        if (!strstr(err.message, i == 5 ? "focal" : "class_weights")) fail_msg("%s", err.message);
+        if (!strstr(err.message, values[i].said)) fail_msg("%s", err.message);
         ath_config_destroy(config);
     }
 }
