@@ -221,15 +221,20 @@ static void too_low(const struct ath__evidence *e, ath_finding *f, double confid
 
 static void check_lr_low(const struct ath__evidence *e, ath_finding *f) {
     const struct ath__run_facts *run = &e->run;
-    double                       highest = 0.0;
+    double                       highest = 0.0, peak = 0.0;
     for (int64_t i = 0; i < run->vitals_count; i++)
-        if (run->vitals[i].ratio > highest) highest = run->vitals[i].ratio;
+        if (run->vitals[i].lr_high > peak) peak = run->vitals[i].lr_high;
+    for (int64_t i = 0; i < run->vitals_count; i++) {
+        /* Measured late in a schedule; at the peak it would have been longer. */
+        double at_peak = run->vitals[i].ratio * peak / run->vitals[i].probe_lr;
+        if (isfinite(at_peak) && at_peak > highest) highest = at_peak;
+    }
     const ath_epoch *last = ath__evidence_last(e);
     if (last && highest > 0.0 && highest < creeping && last->train_top1 < 98.0) {
         too_low(e, f, highest < creeping / 4.0 ? 0.85 : 0.65, highest);
         ATH_SAY(
             f->evidence,
-            "a step moves the weights by at most %.2g of their own length (about 1e-3 is usual); after %lld epoch%s the "
+            "at its highest rate a step moves the weights by %.2g of their own length (about 1e-3 is usual); after %lld epoch%s the "
             "training loss is %.3g, top-1 %.2f%%",
             highest, (long long)run->epoch_count, run->epoch_count > 1 ? "s" : "", last->train_loss, last->train_top1);
         return;

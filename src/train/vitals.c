@@ -25,6 +25,7 @@ static void begin(struct ath__vitals_taker *taker) {
                                       .grad_norm = NAN,
                                       .weight_norm = NAN,
                                       .ratio = NAN,
+                                      .probe_lr = NAN,
                                       .layer_ratio = NAN,
                                       .dead_share = NAN,
                                       .dead_layer_share = NAN,
@@ -146,6 +147,7 @@ ath_status ath__vitals_after(struct ath__vitals_taker *taker, struct ath__networ
     taker->steps++;
     if (!taker->probing) return ATH_OK;
     taker->probing = false;
+    now->probe_lr = lr;
     return probe(taker, network, samples, epoch, err);
 }
 
@@ -186,9 +188,9 @@ static const struct {
 } reals[] = {
 #define REAL(field)                                                                                                    \
     { #field, offsetof(struct ath__vitals, field) }
-    REAL(lr_low),     REAL(lr_high),          REAL(loss_first),      REAL(loss_last), REAL(loss_high),
-    REAL(spikes),     REAL(grad_norm),        REAL(weight_norm),     REAL(ratio),     REAL(layer_ratio),
-    REAL(dead_share), REAL(dead_layer_share), REAL(top_class_share),
+    REAL(lr_low),      REAL(lr_high),    REAL(loss_first),       REAL(loss_last),       REAL(loss_high),
+    REAL(spikes),      REAL(grad_norm),  REAL(weight_norm),      REAL(ratio),           REAL(probe_lr),
+    REAL(layer_ratio), REAL(dead_share), REAL(dead_layer_share), REAL(top_class_share),
 #undef REAL
 };
 enum { REALS = sizeof reals / sizeof reals[0] };

@@ -24,6 +24,7 @@ struct ath__vitals {
     double  loss_high;             /* of one batch */
     double  spikes;                /* batches whose loss was three times the running mean or more */
     double  grad_norm, weight_norm, ratio;
+    double  probe_lr;    /* rate of the step that these are of */
     double  layer_ratio; /* the largest ratio of one tensor, which is called `layer` */
     char    layer[64];
     double  dead_share; /* of all rectifier units */

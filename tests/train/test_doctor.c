@@ -91,6 +91,7 @@ static void healthy(struct plant *p) {
                                             .grad_norm = 1.0,
                                             .weight_norm = 80.0,
                                             .ratio = 2e-3,
+                                            .probe_lr = p->epochs[i].lr,
                                             .layer_ratio = 8e-3,
                                             .layer = "conv1.weight",
                                             .dead_share = i < 8 ? 0.02 : NAN,
@@ -214,6 +215,7 @@ static void creeps(struct plant *p) {
         p->epochs[i].val_loss = 2.2 - 0.01 * i;
         p->epochs[i].train_top1 = p->epochs[i].val_top1 = 20.0 + i * 0.3;
         p->vitals[i].ratio = 1e-7;
+        p->vitals[i].probe_lr = p->vitals[i].lr_high;
         p->vitals[i].layer_ratio = 1e-6;
     }
 }
