@@ -146,27 +146,45 @@ static void log_on_full_disk(void **state) {
 
 static void summary_fields(void **state) {
     (void)state;
-    static const char *const keys[] = {
-        "model",     "data",      "params",          "macs",       "epochs",       "top1_best",
-        "top1_last", "loss_last", "train_top1_last", "epoch_best", "seconds",      "images_per_second",
-        "precision", "threads",   "device",          "run",        "peak_rss_mib", "planned_mib"};
-    ath_train_result r = {.model = "lenet5",
-                          .data = "data/\"x\" \xFF",
-                          .precision = "f32",
-                          .device = "cpu",
-                          .run = "runs/größe",
-                          .params = 61706,
-                          .macs = 416520,
-                          .epochs = 20,
-                          .top1_best = 99.12,
-                          .top1_last = 99.01,
-                          .loss_last = NAN,
-                          .epoch_best = 17,
-                          .threads = 2,
-                          .peak_rss = 3u << 20,
-                          .planned_bytes = 1u << 19};
-    ath_error        err = {0};
-    size_t           size;
+    static const char *const keys[] = {"model",
+                                       "data",
+                                       "params",
+                                       "macs",
+                                       "epochs",
+                                       "top1_best",
+                                       "top1_last",
+                                       "loss_last",
+                                       "train_top1_last",
+                                       "epoch_best",
+                                       "seconds",
+                                       "images_per_second",
+                                       "precision",
+                                       "threads",
+                                       "device",
+                                       "run",
+                                       "peak_rss_mib",
+                                       "planned_mib",
+                                       "tta",
+                                       "top1_final",
+                                       "loss_final",
+                                       "calibration_error"};
+    ath_train_result         r = {.model = "lenet5",
+                                  .data = "data/\"x\" \xFF",
+                                  .precision = "f32",
+                                  .device = "cpu",
+                                  .run = "runs/größe",
+                                  .params = 61706,
+                                  .macs = 416520,
+                                  .epochs = 20,
+                                  .top1_best = 99.12,
+                                  .top1_last = 99.01,
+                                  .loss_last = NAN,
+                                  .epoch_best = 17,
+                                  .threads = 2,
+                                  .peak_rss = 3u << 20,
+                                  .planned_bytes = 1u << 19};
+    ath_error                err = {0};
+    size_t                   size;
     assert_int_equal(ath__summary_write("summary.json", &r, &err), ATH_OK);
     char   *text = read_text("summary.json", &size);
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
