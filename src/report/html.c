@@ -53,9 +53,12 @@ void ath__html_class(struct ath__str *out, const struct ath__report *report, int
 
 static void append_navigation(struct ath__str *out, const struct ath__report *report) {
     ath__str_append(out, "<nav><div><a href=#top>Athanor</a><a href=#curves>Curves</a>");
+    if (report->scores && report->worst && report->scores->worst_count > 0)
+        ath__str_append(out, "<a href=#mistakes>Mistakes</a>");
     if (report->scores)
-        ath__str_append(out, "<a href=#mistakes>Mistakes</a><a href=#classes>Classes</a><a href=#confusion>Confusion"
-                             "</a><a href=#calibration>Calibration</a>");
+        ath__str_append(out,
+                        "<a href=#classes>Classes</a><a href=#confusion>Confusion</a><a href=#calibration>Calibration"
+                        "</a>");
     if (report->layers && report->layers->layer_count > 0) ath__str_append(out, "<a href=#layers>Layers</a>");
     ath__str_append(
         out, "<a href=#epochs>Epochs</a><a href=#settings>Settings</a><a href=#machine>Machine</a></div></nav>\n");

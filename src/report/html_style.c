@@ -72,7 +72,7 @@ const char *const ath__html_style[] = {
     ".gallery img{display:block;width:100%;aspect-ratio:1;object-fit:contain;background:var(--sunk)}"
     ".gallery img.s{image-rendering:pixelated}"
     ".gallery figcaption{padding:8px 10px 10px;font-size:12.5px;line-height:1.4;overflow-wrap:anywhere}"
-    ".gallery b{display:block;font-weight:620}.wrong{color:var(--red)}.right{color:var(--green)}"
+    ".gallery b{display:block;font-weight:620}.gallery .d{white-space:nowrap}.wrong{color:var(--red)}.right{color:var(--green)}"
     /* findings */
     ".finding{padding:16px 20px;border-left:4px solid var(--amber);margin-top:12px}.finding h3{font-size:15px;margin:0}"
     ".finding p{margin-top:6px}.finding code{color:var(--ink)}.chip{font-size:11.5px;font-weight:620;letter-spacing:.04em;"
