@@ -116,9 +116,13 @@ ath_status ath__doctor_write(const char *folder, const ath_findings *findings, a
     ATH_TRY(ath__path_join(path, folder, "doctor.json", err));
     char *text = ath_findings_json(findings);
     if (!text) return ath__fail_memory(err, path);
-    size_t size = strlen(text);
-    text[size] = '\n'; /* in the place of the NUL, which is not written */
-    ath_status status = ath__file_write(path, text, size + 1, err);
+    size_t size = strlen(text), held = 0;
+    char  *before = NULL;
+    text[size++] = '\n'; /* in the place of the NUL, which is not written */
+    bool same = ath__file_exists(path) && ath__file_read(path, 1 << 20, &before, &held, NULL) == ATH_OK &&
+                held == size && memcmp(before, text, size) == 0;
+    ath_status status = same ? ATH_OK : ath__file_write(path, text, size, err);
+    ath__free(before);
     ath__free(text);
     return status;
 }

@@ -31,7 +31,7 @@ const struct ath__doctor_rule *ath__doctor_rule_at(int i);
 /* Applies all rules; `findings` is the caller's to free (ath_findings_free). */
 ath_status ath__doctor_examine(const struct ath__evidence *evidence, ath_findings *findings, ath_error *err);
 
-/* Writes doctor.json into a run folder. */
+/* Writes doctor.json into a run folder, unless it already holds these findings. */
 ath_status ath__doctor_write(const char *folder, const ath_findings *findings, ath_error *err);
 
 /* printf into one of a finding's texts. */

@@ -164,9 +164,9 @@ static void check_no_learn(const struct ath__evidence *e, ath_finding *f) {
         ATH_SAY(f->change, "lr=%.3g or init=kaiming", ath__evidence_real(e, "lr") / 6.0);
         return;
     }
-    /* Saturating nets stand still for their first epochs and then leave the plateau. */
+    /* Many nets stand still for an epoch or two, saturating ones longer, and then leave the plateau. */
     bool young =
-        last->epoch <= (e->net.saturating > 0 ? 4 : 1) && ath__evidence_real(e, "epochs") > (double)last->epoch;
+        last->epoch <= (e->net.saturating > 0 ? 5 : 3) && ath__evidence_real(e, "epochs") > (double)last->epoch;
     f->confidence = young ? 0.4 : one ? 0.85 : 0.8;
     if (e->net.saturating > 0)
         ATH_SAY(f->cause,
