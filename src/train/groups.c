@@ -58,8 +58,9 @@ static struct ath__param_group wanted_group(struct ath__groups *groups, const ch
         groups->taken[r]++;
         break;
     }
-    struct ath__param_group group = {.optimizer = rule->optimizer, .optim = rule->optim, .lr = rule->lr};
-    const char             *rest = "", *plain = "";
+    struct ath__param_group group = {
+        .optimizer = rule->optimizer, .optim = rule->optim, .lr = rule->lr, .from = rule->from, .until = rule->until};
+    const char *rest = "", *plain = "";
     if (group.optimizer && group.optimizer->fits && !group.optimizer->fits(shape)) {
         ath__optimizer_find(group.optimizer->rest, &group.optimizer, NULL);
         ath__optimizer_defaults(group.optimizer, &group.optim);
@@ -89,6 +90,13 @@ int ath__groups_assign(void *context, const char *name, const ath_shape *shape) 
     return g;
 }
 
+double ath__group_rate(const struct ath__param_group *group, double lr, uint64_t step, double steps_per_epoch) {
+    double from = ath__duration_steps(&group->from, steps_per_epoch);
+    double until = ath__duration_steps(&group->until, steps_per_epoch);
+    bool   now = (double)step >= from && (!(group->until.amount > 0.0) || (double)step < until);
+    return now ? lr * group->lr : 0.0;
+}
+
 ath_status ath__groups_check(const struct ath__groups *groups, ath_error *err) {
     if (groups->full)
         return ath__fail(err, ATH_USAGE, "group",
@@ -105,9 +113,16 @@ ath_status ath__groups_check(const struct ath__groups *groups, ath_error *err) {
     return ATH_OK;
 }
 
+static const char *unit_of(const struct ath__duration *duration) {
+    return duration->epochs ? "ep" : "it";
+}
+
 /* "bias: sgd, lr x64, momentum 0.9 ..." */
 static void describe(const struct ath__param_group *group, struct ath__str *text) {
     ath__str_printf(text, "%s: %s, lr x%.17g", group->name, group->optimizer->name, group->lr);
+    if (group->from.amount > 0.0) ath__str_printf(text, ", from %.17g%s", group->from.amount, unit_of(&group->from));
+    if (group->until.amount > 0.0)
+        ath__str_printf(text, ", until %.17g%s", group->until.amount, unit_of(&group->until));
     for (const struct ath__optim_key *key = group->optimizer->keys; key->name; key++)
         ath__str_printf(text, ", %s %.17g", key->name, ath__optim_value(&group->optim, key->name));
 }

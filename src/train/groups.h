@@ -9,6 +9,7 @@
 
 #include "graph/store.h"
 #include "optim/optimizer.h"
+#include "optim/schedule.h"
 
 enum { ATH_DECAY_EXCLUDE_NORM = 1, ATH_DECAY_EXCLUDE_BIAS = 2, ATH_GROUP_MAX_RULES = 16 };
 
@@ -18,6 +19,7 @@ struct ath__group_rule {
     const struct ath__optimizer *optimizer;
     struct ath__optim_settings   optim;
     double                       lr;            /* times the run's rate */
+    struct ath__duration         from, until;   /* when it is updated; until 0 = to the end */
     char                         name_text[32]; /* where a reader keeps the name */
 };
 
@@ -27,6 +29,7 @@ struct ath__param_group {
     const struct ath__optimizer *optimizer;
     struct ath__optim_settings   optim;
     double                       lr;
+    struct ath__duration         from, until;
     int                          parameters;
 };
 
@@ -42,6 +45,9 @@ struct ath__groups {
     struct ath__group_rule        main;                       /* the run's own settings */
     bool                          full;                       /* more groups than the store takes */
 };
+
+/* The group's rate for the step that follows `step` steps, when the run's is `lr`: 0 outside of its time. */
+double ath__group_rate(const struct ath__param_group *group, double lr, uint64_t step, double steps_per_epoch);
 
 /* ath__group_fn over ath__groups: the group of a parameter, made when it is the first of its kind. */
 int ath__groups_assign(void *groups, const char *name, const ath_shape *shape);

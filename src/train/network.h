@@ -50,6 +50,7 @@ struct ath__network {
     uint64_t                     version;               /* counts changes of the parameters */
     bool                         averaged;              /* the parameters are their running average now (average.h) */
     struct ath__groups           groups;
+    double                       steps_per_epoch; /* of the run; for groups that are updated for some epochs */
     float                        loss_scale;
     double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
     double  grad_norm; /* of the last step, before clipping; not a number where it is not measured */

@@ -3,6 +3,7 @@
  *     group.NAME.match=PATTERNS          which parameters, by name: *.bias, or several, separated by commas
  *     group.NAME.lr=64                   times the run's rate
  *     group.NAME.optimizer=sgd           another optimiser than the run's
+ *     group.NAME.from=1ep until=3ep      when it is updated
  *     group.NAME.SETTING=VALUE           any setting of its optimiser: weight_decay, momentum, beta1 ...
  */
 #include "train/setup_update.h"
@@ -49,12 +50,15 @@ static ath_status read_pair(struct ath__group_rule *rule, const char *key, const
         return ath__fail(err, ATH_USAGE, NULL, "group.%s.lr must be a multiple of lr, 0 to 1e9, not '%s'", rule->name,
                          value);
     }
+    if (strcmp(key, "from") == 0) return ath__duration_parse(value, &rule->from, err);
+    if (strcmp(key, "until") == 0) return ath__duration_parse(value, &rule->until, err);
     const struct ath__setting *setting = ath__setting_find(key);
     if (!setting || ath__chooser_of(key) != ATH_CHOOSER_OPTIMIZER)
-        return ath__fail(err, ATH_USAGE, NULL,
-                         "unknown key 'group.%s.%s'; a group has match, lr, optimizer and its optimizer's settings "
-                         "(weight_decay ...)",
-                         rule->name, key);
+        return ath__fail(
+            err, ATH_USAGE, NULL,
+            "unknown key 'group.%s.%s'; a group has match, lr, from, until, optimizer and its optimizer's settings "
+            "(weight_decay ...)",
+            rule->name, key);
     ATH_TRY(ath__setting_check(setting, value, err));
     return strcmp(value, "auto") == 0 ? ATH_OK : ath__optimizer_set(rule->optimizer, &rule->optim, key, value, err);
 }

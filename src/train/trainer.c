@@ -120,6 +120,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     t->epochs = ath__config_int(config, "epochs");
     t->steps_per_epoch = ath__loader_batches(t->train_loader);
     ATH_TRY(ath__rate_read(config, t->steps_per_epoch, t->hooks, &t->rate, err));
+    t->network->steps_per_epoch = (double)t->steps_per_epoch;
     ATH_TRY(check_momentum(t, err));
     ath__plateau_start(&t->position.plateau);
     ath__rate_remarks(&t->rate, t->hooks);

@@ -288,7 +288,8 @@ ath_status ath__update_set(struct ath__network *network, struct ath__plan *plan,
             if (optim.momentum > 0.0) optim.momentum = network->momentum;
             if (optim.beta1 > 0.0) optim.beta1 = network->momentum;
         }
-        rule->optimizer->scalars_at(&optim, (int64_t)step + 1, lr * rule->lr, values);
+        rule->optimizer->scalars_at(&optim, (int64_t)step + 1,
+                                    ath__group_rate(rule, lr, step, network->steps_per_epoch), values);
         for (int s = 0; s < rule->optimizer->scalars; s++) {
             char name[64];
             scalar_name(name, sizeof name, s, g);

@@ -152,6 +152,15 @@ static void check_moved(const struct gradients *g, const struct ath__network *ne
     assert_true(any || rate == 0.0);
 }
 
+static void refused(const char *part, const char *const *pairs) {
+    struct ath__network *network;
+    ath_error            err = {0};
+    assert_int_equal(make(pairs, &network, &err), ATH_USAGE);
+    if (!strstr(err.message, part)) fail_msg("'%s' does not say '%s'", err.message, part);
+    ath__network_destroy(network);
+}
+#define REFUSED(part, ...) refused(part, (const char *const[]){__VA_ARGS__, NULL})
+
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 static bool is_bias(const char *name) {
@@ -173,6 +182,25 @@ static void test_groups(void **state) {
     ath__free(before);
     ath__network_destroy(network);
     forget(&g);
+}
+
+/* A group stands still outside of its time. */
+static void test_group_time(void **state) {
+    (void)state;
+    struct ath__network *network =
+        NETWORK("group.bias.match", "*.bias", "group.bias.from", "1ep", "group.bias.until", "5it");
+    const struct ath__entry *bias = NULL;
+    for (int k = 0; name_of(network, k); k++)
+        if (is_bias(name_of(network, k))) bias = param(network, name_of(network, k));
+    network->steps_per_epoch = 2.0;
+    for (uint64_t t = 0; t < 7; t++) {
+        float before = bias->data[0];
+        step(network, 0.1, t);
+        bool moved = bias->data[0] < before || bias->data[0] > before;
+        assert_int_equal(moved, t >= 2 && t < 5);
+    }
+    ath__network_destroy(network);
+    REFUSED("30ep", "group.a.match", "*", "group.a.until", "3");
 }
 
 /* decay.exclude=norm takes scale and shift of the batch norm, bias the biases of all layers. */
@@ -219,15 +247,6 @@ static void test_muon(void **state) {
     for (size_t i = 0; i < network->store->params_count; i++) assert_true(isfinite(network->store->params[i]));
     ath__network_destroy(network);
 }
-
-static void refused(const char *part, const char *const *pairs) {
-    struct ath__network *network;
-    ath_error            err = {0};
-    assert_int_equal(make(pairs, &network, &err), ATH_USAGE);
-    if (!strstr(err.message, part)) fail_msg("'%s' does not say '%s'", err.message, part);
-    ath__network_destroy(network);
-}
-#define REFUSED(part, ...) refused(part, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_refused(void **state) {
     (void)state;
@@ -470,17 +489,12 @@ static void test_checkpoint_groups(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_decay_exclude),
-        cmocka_unit_test(test_muon),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_clip_norm),
-        cmocka_unit_test(test_clip_value),
-        cmocka_unit_test(test_lookahead),
-        cmocka_unit_test(test_average),
-        cmocka_unit_test(test_micro_batches),
-        cmocka_unit_test(test_checkpoint_groups),
+        cmocka_unit_test(test_groups),        cmocka_unit_test(test_decay_exclude),
+        cmocka_unit_test(test_group_time),    cmocka_unit_test(test_muon),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_clip_norm),     cmocka_unit_test(test_clip_value),
+        cmocka_unit_test(test_lookahead),     cmocka_unit_test(test_average),
+        cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_checkpoint_groups),
         cmocka_unit_test(test_sam),
     };
     return cmocka_run_group_tests(tests, prepare, clean);

@@ -70,6 +70,7 @@ struct trial {
     struct ath__optim_settings   settings;
     double                       lr;
     int64_t                      total; /* of the flat array: w alone, or w and b */
+    int64_t                      rows;  /* of w */
     float                        params[FLAT], slots[MAX_SLOTS][FLAT];
     struct ath__plan            *plan;
 };
@@ -81,12 +82,12 @@ static void *bind(void *context, const struct ath__value *leaf) {
 }
 
 static void build(struct trial *trial) {
-    static const struct ath__optim_piece pieces[] = {{0, {.rank = 2, .dims = {3, 8}}},
-                                                     {W_PADDED, {.rank = 1, .dims = {B}}}};
-    ath_graph                           *graph = ath_graph_create();
-    ath_init                             zero = {.kind = ATH_INIT_ZEROS, .from = ATH_NONE};
-    ath_error                            err = {0};
-    struct ath__optim_step               step = {.pieces = pieces, .piece_count = trial->total == FLAT ? 2 : 1};
+    const struct ath__optim_piece pieces[] = {{0, ath_shape_of(trial->rows, W / trial->rows)},
+                                              {W_PADDED, ath_shape_of(B)}};
+    ath_graph                    *graph = ath_graph_create();
+    ath_init                      zero = {.kind = ATH_INIT_ZEROS, .from = ATH_NONE};
+    ath_error                     err = {0};
+    struct ath__optim_step        step = {.pieces = pieces, .piece_count = trial->total == FLAT ? 2 : 1};
     step.params = ath__graph_flat(graph, 0, trial->total);
     step.grad = ath_step_input(graph, "grad", ATH_F32, ath_shape_of(trial->total));
     for (int s = 0; s < trial->optimizer->slots(&trial->settings); s++) {
@@ -180,7 +181,7 @@ static void test_golden(void **state) {
     json_t *row;
     int     seen = 0;
     json_array_foreach(json_object_get(golden, "cases"), index, row) {
-        struct trial trial = {.total = FLAT};
+        struct trial trial = {.total = FLAT, .rows = json_integer_value(json_object_get(row, "rows"))};
         ath_error    err = {0};
         must(ath__optimizer_find(json_string_value(json_object_get(row, "optimizer")), &trial.optimizer, &err), &err);
         ath__optimizer_defaults(trial.optimizer, &trial.settings);
@@ -216,7 +217,7 @@ static void test_all_covered(void **state) {
 /* LARS moves a weight of zeros, and one whose gradient is zero. */
 static void test_lars_zero(void **state) {
     (void)state;
-    struct trial trial = {.total = FLAT, .optimizer = &ath__optimizer_lars, .lr = 0.5};
+    struct trial trial = {.total = FLAT, .rows = 3, .optimizer = &ath__optimizer_lars, .lr = 0.5};
     ath__optimizer_defaults(trial.optimizer, &trial.settings);
     build(&trial);
     take_step(&trial, 0);

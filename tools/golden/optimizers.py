@@ -1,7 +1,8 @@
 """Ten steps of every optimiser and the rates of every schedule, computed in float64.
 
 optimizers.json   two parameters, w (3, 8) and b (5), and ten gradients of each that do not depend on them. Each case has
-                  the optimiser, our settings and both parameters (w, then b, row-major) after every step. PyTorch has
+                  the optimiser, our settings and both parameters (w, then b, row-major) after every step; "rows" is w's number
+                  of rows where the optimiser looks at matrices. PyTorch has
                   most of them; LARS, Muon's two forms (PyTorch's own rounds to bfloat16 on the way) and Lookahead follow
                   their papers' formulas in numpy.
 schedules.json    the rate of each step of a run, from PyTorch's schedulers (MindSpore's squared decay by its formula), and
@@ -64,12 +65,14 @@ def orthogonal(d, steps, eps):
     return x.T if tall else x
 
 
-def muon(lr, momentum, nesterov, weight_decay, ns_steps, eps, renormalize):
-    """The matrix alone; b stays where it is."""
+def muon(rows, lr, momentum, nesterov, weight_decay, ns_steps, eps, renormalize):
+    """w alone, as a matrix of that many rows; b stays where it is."""
 
     def run(start, gradients):
-        w, speed, trail = start[0].copy(), np.zeros_like(start[0]), []
+        w = start[0].reshape(rows, -1).copy()
+        speed, trail = np.zeros_like(w), []
         for g, _ in gradients:
+            g = g.reshape(rows, -1)
             speed = momentum * speed + g
             move = orthogonal(g + momentum * speed if nesterov else speed, ns_steps, eps)
             if renormalize:
@@ -82,6 +85,18 @@ def muon(lr, momentum, nesterov, weight_decay, ns_steps, eps, renormalize):
         return trail
 
     return run
+
+
+def check_muon(rows, start, gradients):
+    """PyTorch's Muon rounds its products to bfloat16 (8 bits), thirty times over: its moves are ours to a few hundredths."""
+    settings = {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "ns_steps": 5, "eps": 1e-7}
+    ours = muon(rows, renormalize=False, **settings)(start, gradients)
+    theirs = torch_case(torch.optim.Muon, settings)(
+        [start[0].reshape(rows, -1)], [[g.reshape(rows, -1)] for g, _ in gradients])
+    moved = settings["lr"] * max(1.0, rows * rows / start[0].size) ** 0.5
+    apart = max(np.abs(a[0] - b[0]).max() for a, b in zip(ours[:1], theirs[:1]))
+    if apart > 0.05 * moved:
+        raise SystemExit(f"Muon of {rows} rows is {apart:g} from PyTorch's after a move of {moved:g}")
 
 
 def lookahead(kind, options, k, alpha):
@@ -128,10 +143,10 @@ def optimizer_cases():
     runs.append(("nadam", hard, torch_case(opt.NAdam, options)))
     settings = {"lr": 1.0, "momentum": 0.9, "weight_decay": 0.01, "trust": 0.02, "eps": 1e-8}
     runs.append(("lars", settings, lars(**settings)))
-    for renormalize in (False, True):
+    for rows, renormalize in ((3, False), (3, True), (8, False), (8, True)):
         settings = {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "ns_steps": 5, "eps": 1e-7}
         settings["renormalize"] = renormalize
-        runs.append(("muon", settings, muon(**settings)))
+        runs.append(("muon", settings, muon(rows, **settings), rows))
     around = {"lr": 0.1, "momentum": 0.9}
     runs.append(("sgd", {**around, "lookahead": 3, "lookahead.alpha": 0.5}, lookahead(sgd, around, 3, 0.5)))
     return runs
@@ -143,8 +158,11 @@ def make_optimizers(folder, header):
     gradients = [[v.small(*shape) for shape in SHAPES] for _ in range(STEPS)]
     flat = lambda rows: np.array([np.concatenate([p.ravel() for p in row]) for row in rows])  # noqa: E731
     cases = []
-    for name, settings, run in optimizer_cases():
-        cases.append({"optimizer": name, "settings": settings, "params": store.tensor(flat(run(start, gradients)))})
+    for rows in (3, 8):
+        check_muon(rows, start, gradients)
+    for name, settings, run, *rows in optimizer_cases():
+        case = {"optimizer": name, "settings": settings, "params": store.tensor(flat(run(start, gradients)))}
+        cases.append({**case, "rows": rows[0] if rows else SHAPES[0][0]})
     data = {"shapes": SHAPES, "start": store.tensor(flat([start])[0]), "gradients": store.tensor(flat(gradients))}
     store.write(folder, "optimizers.json", {**header, **data, "cases": cases})
 
