@@ -3,6 +3,8 @@
 
 #include "base/cpuinfo.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "report/html.h"
 #include "train/doctor.h"
 #include "train/settings.h"
 #include "train/setup.h"
@@ -53,6 +55,18 @@ static ath_status before_a_run(const ath_config *config, const ath_hooks *hooks,
     return status == ATH_OK ? ath__doctor_examine(&evidence, findings, err) : status;
 }
 
+/* A report that was written before shows the findings too. */
+static ath_status update_report(const char *folder, const ath_findings *findings, ath_error *err) {
+    char path[ATH_PATH_MAX];
+    ATH_TRY(ath__path_join(path, folder, "report.html", err));
+    if (!ath__file_exists(path)) return ATH_OK;
+    char *text = ath_findings_json(findings);
+    if (!text) return ath__fail_memory(err, path);
+    ath_status status = ath__report_html_findings(path, text, err);
+    ath_text_free(text);
+    return status;
+}
+
 /* The data and the model of a run folder may be gone by now; then what the folder itself says has to do. */
 static ath_status of_a_run(const char *folder, const ath_hooks *hooks, ath_findings *findings, ath_error *err) {
     struct ath__evidence   evidence = {0};
@@ -64,6 +78,7 @@ static ath_status of_a_run(const char *folder, const ath_hooks *hooks, ath_findi
         ath__remark(hooks, "DOCTOR", false, "looking at the run folder alone, without its data: %s", missing.message);
     if (status == ATH_OK) status = ath__doctor_examine(&evidence, findings, err);
     if (status == ATH_OK) status = ath__doctor_write(folder, findings, err);
+    if (status == ATH_OK) status = update_report(folder, findings, err);
     subject_close(&subject);
     ath__run_record_free(&record);
     return status;
