@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCALARS = 5, MAX_EVENT = 512 };
+enum { SCALARS = 8, ALWAYS = 5, MAX_EVENT = 512 };
 
 static const struct {
     const char *tag;
@@ -27,7 +27,10 @@ static const struct {
                       {"train/top1", offsetof(ath_epoch, train_top1)},
                       {"val/loss", offsetof(ath_epoch, val_loss)},
                       {"val/top1", offsetof(ath_epoch, val_top1)},
-                      {"lr", offsetof(ath_epoch, lr)}};
+                      {"lr", offsetof(ath_epoch, lr)},
+                      {"val/loss_ema", offsetof(ath_epoch, ema_loss)},
+                      {"val/top1_ema", offsetof(ath_epoch, ema_top1)},
+                      {"grad_norm", offsetof(ath_epoch, grad_norm)}};
 
 static void put_little_endian(unsigned char *bytes, uint64_t value, int size) {
     for (int i = 0; i < size; i++) bytes[i] = (unsigned char)(value >> (8 * i));
@@ -53,14 +56,18 @@ static void append_epoch(struct ath__str *file, const ath_epoch *row, double tim
     Athanor__Tb__Value   values[SCALARS], *list[SCALARS];
     Athanor__Tb__Summary summary = ATHANOR__TB__SUMMARY__INIT;
     Athanor__Tb__Event   event = ATHANOR__TB__EVENT__INIT;
+    size_t               count = 0;
     for (int i = 0; i < SCALARS; i++) {
-        athanor__tb__value__init(&values[i]);
-        values[i].tag = (char *)(uintptr_t)scalars[i].tag; /* packing does not write to it */
-        values[i].has_simple_value = 1;
-        values[i].simple_value = (float)*(const double *)((const char *)row + scalars[i].offset);
-        list[i] = &values[i];
+        double value = *(const double *)((const char *)row + scalars[i].offset);
+        if (i >= ALWAYS && !(value > 0.0)) continue; /* not measured in this run */
+        athanor__tb__value__init(&values[count]);
+        values[count].tag = (char *)(uintptr_t)scalars[i].tag; /* packing does not write to it */
+        values[count].has_simple_value = 1;
+        values[count].simple_value = (float)value;
+        list[count] = &values[count];
+        count++;
     }
-    summary.n_value = SCALARS;
+    summary.n_value = count;
     summary.value = list;
     event.wall_time = time;
     event.has_step = 1;

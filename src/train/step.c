@@ -112,8 +112,8 @@ static ath_status run_pieces(struct ath__network *network, const struct ath__sam
 
 /* SAM's first half: behind it the parameters stand at the worst point nearby. */
 static ath_status ascend(struct ath__network *network, const struct ath__samples *samples, uint64_t step,
-                         ath_error *err) {
-    struct pass pass = {.program = network->ascent, .step = step};
+                         ath__network_sink sink, void *context, ath_error *err) {
+    struct pass pass = {.program = network->ascent, .step = step, .sink = sink, .context = context};
     ATH_TRY(run_pieces(network, samples, &pass, err));
     ath__update_set_aside(network);
     ATH_TRY(ath__plan_run(pass.first, ATH_PHASE_EPILOGUE, 0, err));
@@ -123,9 +123,11 @@ static ath_status ascend(struct ath__network *network, const struct ath__samples
 
 ath_status ath__network_step(struct ath__network *network, const struct ath__samples *samples, double lr, uint64_t step,
                              ath__network_sink sink, void *context, ath_error *err) {
-    struct pass pass = {
-        .program = network->train, .lr = lr, .step = step, .sink = sink, .context = context, .updates = true};
-    if (network->ascent) ATH_TRY(ascend(network, samples, step, err));
+    struct pass pass = {.program = network->train, .lr = lr, .step = step, .context = context, .updates = true};
+    if (network->ascent)
+        ATH_TRY(ascend(network, samples, step, sink, context, err));
+    else
+        pass.sink = sink;
     ath_status status = run_pieces(network, samples, &pass, err);
     if (status != ATH_OK && network->ascent) {
         ath__update_put_back(network);

@@ -11,7 +11,7 @@
  *     p = (1 - s) * p + s * slow
  *
  * Sharpness-aware minimisation (SAM; Foret et al., ICLR 2021): the gradient is that at the worst point nearby, so that a
- * step is two passes. The first leaves running statistics alone; clipping is the second's.
+ * step is two passes. Running statistics, losses and logits are the first's, clipping is the second's.
  *
  *     aside = p;  p = p + sam * g / (|g| + 1e-12)
  *     g' at p;  the update of `aside` by g' becomes p
@@ -181,7 +181,6 @@ static void build_group(struct update *update, int group, ath_value grad) {
 void ath__update_build_ascent(struct ath__network *network, ath_graph *graph, const ath_value *grads,
                               const int *first) {
     ath_value packed[ATH_STORE_MAX_GROUPS];
-    for (int v = 0; v < graph->value_count; v++) graph->values[v].stored_in = ATH_NONE; /* running statistics */
     for (int g = 0; g < network->store->groups; g++) {
         int count = first[g + 1] - first[g];
         packed[g] = count > 0 ? ath__graph_apply(graph, &ath__op_pack, NULL, grads + first[g], count) : ATH_NONE;
@@ -201,6 +200,8 @@ void ath__update_build(struct ath__network *network, ath_graph *graph, const ath
     struct update                       update = {.network = network, .graph = graph};
     ath_value                           packed[ATH_STORE_MAX_GROUPS];
     char                                name[32];
+    /* Running statistics are the first pass's. */
+    for (int v = 0; settings->sam > 0.0 && v < graph->value_count; v++) graph->values[v].stored_in = ATH_NONE;
     for (int i = 0; i < SHARED_SCALARS; i++) update.shared[i] = ATH_NONE;
     for (int g = 0; g < network->store->groups; g++) {
         packed[g] = ATH_NONE;

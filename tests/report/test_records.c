@@ -46,6 +46,34 @@ static void results_text(void **state) {
     assert_int_equal(ath__results_csv_write("no/folder/results.csv", rows, ROWS, &err), ATH_IO);
 }
 
+/* Columns of what is not measured in every run: there where it was. */
+static void results_measured(void **state) {
+    (void)state;
+    ath_error err = {0};
+    size_t    size;
+    int64_t   count;
+    ath_epoch two[2] = {rows[0], rows[1]}, *read;
+    two[1].ema_loss = 0.0625;
+    two[1].ema_top1 = 99.25;
+    assert_int_equal(ath__results_csv_write("results.csv", two, 2, &err), ATH_OK);
+    char *text = read_text("results.csv", &size);
+    assert_non_null(strstr(text, ",data_wait,ema_loss,ema_top1\n"));
+    assert_non_null(strstr(text, "0.25,nan,nan\n"));
+    assert_non_null(strstr(text, ",0,0.0625,99.25\n"));
+    ath__free(text);
+    assert_int_equal(ath__results_csv_read("results.csv", &read, &count, &err), ATH_OK);
+    assert_true(count == 2 && read[1].ema_top1 == 99.25 && isnan(read[0].ema_top1) && isnan(read[1].grad_norm));
+    ath__free(read);
+    two[1].grad_norm = 1.5;
+    assert_int_equal(ath__tensorboard_write("measured", two, 2, 1000.0, &err), ATH_OK);
+    text = read_text("measured", &size);
+    int tags = 0;
+    for (size_t i = 0; i + 9 < size; i++)
+        tags += memcmp(text + i, "grad_norm", 9) == 0 || memcmp(text + i, "top1_ema", 8) == 0;
+    assert_int_equal(tags, 2); /* of the second epoch alone */
+    ath__free(text);
+}
+
 static void results_come_back(void **state) {
     (void)state;
     ath_error  err = {0};
@@ -247,9 +275,9 @@ static void tensorboard_records(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_text),        cmocka_unit_test(results_come_back), cmocka_unit_test(results_refused),
-        cmocka_unit_test(log_lines),           cmocka_unit_test(log_on_full_disk),  cmocka_unit_test(summary_fields),
-        cmocka_unit_test(tensorboard_records),
+        cmocka_unit_test(results_text),    cmocka_unit_test(results_measured),    cmocka_unit_test(results_come_back),
+        cmocka_unit_test(results_refused), cmocka_unit_test(log_lines),           cmocka_unit_test(log_on_full_disk),
+        cmocka_unit_test(summary_fields),  cmocka_unit_test(tensorboard_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,8 @@
  */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/parallel.h"
+#include "base/rng.h"
 #include "graph/plan.h"
 #include "graph/store.h"
 #include "optim/optimizer.h"
@@ -228,6 +230,82 @@ static void test_lars_zero(void **state) {
     ath__plan_destroy(trial.plan);
 }
 
+/* Sums have an order that shapes alone decide: any number of threads gives the same bits. A weight wide enough for
+ * products and norms to be shared out. */
+enum { FILTERS = 96, INPUTS = 2304, WIDE = FILTERS * INPUTS };
+struct wide {
+    float *params, *slot, *grad;
+};
+
+static void *bind_wide(void *context, const struct ath__value *leaf) {
+    struct wide *wide = context;
+    return leaf->leaf == ATH_LEAF_FLAT ? wide->params : wide->slot;
+}
+
+static void run_wide(const struct ath__optimizer *optimizer, struct wide *wide) {
+    const struct ath__optim_piece piece = {0, ath_shape_of(FILTERS, INPUTS)};
+    struct ath__optim_settings    settings;
+    struct ath__plan             *plan = NULL;
+    struct ath__rng               rng;
+    ath_graph                    *graph = ath_graph_create();
+    ath_init                      zero = {.kind = ATH_INIT_ZEROS, .from = ATH_NONE};
+    ath_error                     err = {0};
+    struct ath__optim_step        step = {.pieces = &piece, .piece_count = 1};
+    double                        values[ATH_OPTIM_MAX_SCALARS];
+    float                         scalars[ATH_OPTIM_MAX_SCALARS];
+    ath__rng_start(&rng, 11, ATH_RNG_TEST, 0, 0);
+    for (int i = 0; i < WIDE; i++) {
+        wide->params[i] = ath__rng_uniform(&rng) - 0.5f;
+        wide->grad[i] = ath__rng_uniform(&rng) - 0.5f;
+        wide->slot[i] = 0.0f;
+    }
+    ath__optimizer_defaults(optimizer, &settings);
+    step.params = ath__graph_flat(graph, 0, WIDE);
+    step.grad = ath_step_input(graph, "grad", ATH_F32, ath_shape_of(WIDE));
+    step.slot[0] = ath_state(graph, "slot", ath_shape_of(WIDE), zero);
+    for (int s = 0; s < optimizer->scalars; s++) {
+        char name[16];
+        snprintf(name, sizeof name, "scalar%d", s);
+        step.scalar[s] = ath_step_input(graph, name, ATH_F32, (ath_shape){.rank = 0});
+    }
+    ath__graph_store(graph, optimizer->build(graph, &settings, &step), step.params);
+    struct ath__compile_options options = {
+        .device = ath__device_cpu(), .training = true, .bind = bind_wide, .context = wide};
+    must(ath__plan_compile(graph, &options, &plan, &err), &err);
+    must(ath__plan_input(plan, "grad", wide->grad, &err), &err);
+    optimizer->scalars_at(&settings, 1, 0.1, values);
+    for (int s = 0; s < optimizer->scalars; s++) {
+        char name[16];
+        snprintf(name, sizeof name, "scalar%d", s);
+        scalars[s] = (float)values[s];
+        must(ath__plan_input(plan, name, &scalars[s], &err), &err);
+    }
+    for (int t = 0; t < 2; t++) must(ath__plan_run(plan, ATH_PHASE_PROLOGUE, 0, &err), &err);
+    ath__plan_destroy(plan);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    struct wide wide = {ath__alloc_array(WIDE, sizeof(float)), ath__alloc_array(WIDE, sizeof(float)),
+                        ath__alloc_array(WIDE, sizeof(float))};
+    float      *first = ath__alloc_array(WIDE, sizeof(float));
+    assert_true(wide.params && wide.slot && wide.grad && first);
+    const struct ath__optimizer *const optimizers[] = {&ath__optimizer_sgd, &ath__optimizer_lars, &ath__optimizer_muon};
+    for (int o = 0; o < 3; o++)
+        for (int threads = 1; threads <= 4; threads++) {
+            ath__threads_set(threads);
+            run_wide(optimizers[o], &wide);
+            if (threads == 1) memcpy(first, wide.params, WIDE * sizeof(float));
+            if (memcmp(first, wide.params, WIDE * sizeof(float)) != 0)
+                fail_msg("%s: %d threads give other bits than one", optimizers[o]->name, threads);
+        }
+    ath__threads_set(0);
+    ath__free(wide.params);
+    ath__free(wide.slot);
+    ath__free(wide.grad);
+    ath__free(first);
+}
+
 /* NAdam's product of momenta: stopping early gives the same bits as multiplying all. */
 static void test_nadam_product(void **state) {
     (void)state;
@@ -282,8 +360,9 @@ static void test_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),        cmocka_unit_test(test_all_covered), cmocka_unit_test(test_lars_zero),
-        cmocka_unit_test(test_nadam_product), cmocka_unit_test(test_settings),    cmocka_unit_test(test_table),
+        cmocka_unit_test(test_golden),  cmocka_unit_test(test_all_covered),   cmocka_unit_test(test_lars_zero),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_nadam_product), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
