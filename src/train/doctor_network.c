@@ -213,7 +213,10 @@ const struct ath__doctor_rule ath__doctor_dead_units = {
  * recipes that are known to work forget in about 75 steps; usual ones in thousands. */
 static void check_weight_decay(const struct ath__evidence *e, ath_finding *f) {
     double decay = ath__evidence_real(e, "weight_decay"), lr = ath__evidence_real(e, "lr");
-    if (decay <= 0.0) return;
+    /* Muon and LARS scale their steps themselves; with renormalize the weights keep their length whatever pulls them. */
+    bool own_scale = strcmp(ath__evidence_text(e, "optimizer"), "muon") == 0 ||
+                     strcmp(ath__evidence_text(e, "optimizer"), "lars") == 0;
+    if (decay <= 0.0 || (own_scale && strcmp(ath__evidence_text(e, "renormalize"), "true") == 0)) return;
     bool   coupled_adaptive = ath__evidence_adaptive(e) && !strstr(ath__evidence_text(e, "optimizer"), "adamw");
     double shrink = lr * decay * ath__evidence_gain(e);
     const struct ath__vitals *first = e->run.vitals_count > 1 ? &e->run.vitals[0] : NULL,
@@ -223,7 +226,7 @@ static void check_weight_decay(const struct ath__evidence *e, ath_finding *f) {
         f->confidence = 0.8;
     else if (shrink > 0.1)
         f->confidence = 0.92;
-    else if (shrink > 0.02)
+    else if (shrink > 0.02 && (faded || !own_scale))
         f->confidence = faded ? 0.9 : 0.65;
     else if (shrink > 0.002 && faded && ath__evidence_last(e) && ath__evidence_last(e)->train_top1 < 90.0)
         f->confidence = 0.6;

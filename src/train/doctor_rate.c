@@ -3,6 +3,7 @@
 
 #include "optim/schedule.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,15 +18,46 @@ static bool counted_in_steps(const struct ath__evidence *e, const char *key, dou
     return !every.epochs && every.amount > 0.0 && every.amount < (double)e->plan.steps_per_epoch;
 }
 
+/* Copies `text` with every word `from` (no letter or digit behind it, none in front unless `unit`) as `to`; false if
+ * there was none. */
+static bool replace_word(const char *text, const char *from, const char *to, bool unit, char *out, size_t capacity) {
+    size_t length = strlen(from), at = 0;
+    bool   found = false;
+    for (const char *c = text; *c && at + strlen(to) + 1 < capacity;) {
+        bool alone = unit || c == text || !isalnum((unsigned char)c[-1]);
+        if (strncmp(c, from, length) == 0 && alone && !isalnum((unsigned char)c[length])) {
+            memcpy(out + at, to, strlen(to));
+            at += strlen(to);
+            c += length;
+            found = true;
+        } else {
+            out[at++] = *c++;
+        }
+    }
+    out[at] = '\0';
+    return found;
+}
+
 static void suggest_units(const struct ath__evidence *e, ath_finding *f) {
-    double amount;
-    if (counted_in_steps(e, "schedule.every", &amount)) {
+    const char *milestones = ath__evidence_text(e, "schedule.milestones");
+    const char *expression = ath__evidence_text(e, "schedule.expression"), *key = NULL;
+    char        text[160];
+    double      amount;
+    if (strcmp(ath__evidence_text(e, "schedule"), "lambda") == 0) {
+        if (replace_word(expression, "step", "epoch", false, text, sizeof text)) key = "schedule.expression";
+    } else if (counted_in_steps(e, "schedule.every", &amount)) {
+        key = "schedule.every";
+        snprintf(text, sizeof text, "%gep", amount);
+    } else if (replace_word(milestones, "it", "ep", true, text, sizeof text)) {
+        key = "schedule.milestones";
+    }
+    if (key) {
         ATH_SAY(
             f->cause,
-            "schedule.every=%s counts optimiser steps, of which an epoch has %lld: the schedule is stepped once per "
-            "batch where once per epoch was meant",
-            ath__evidence_text(e, "schedule.every"), (long long)e->plan.steps_per_epoch);
-        ATH_SAY(f->change, "schedule.every=%gep", amount);
+            "%s=%.120s counts optimiser steps, of which an epoch has %lld: the schedule is stepped once per batch where "
+            "once per epoch was meant",
+            key, ath__evidence_text(e, key), (long long)e->plan.steps_per_epoch);
+        ATH_SAY(f->change, "%s=%s", key, text);
     } else {
         ATH_SAY(f->cause, "the drops of schedule=%s come too soon or are too deep for a run of %.0f epochs",
                 ath__evidence_text(e, "schedule"), ath__evidence_real(e, "epochs"));
