@@ -5,21 +5,28 @@
 
 #include <stddef.h>
 
-const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype) {
+const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t stride, bool turned) {
 #if defined(__x86_64__)
     ath_cpu_tier tier = ath__cpuinfo()->tier;
-    if (dtype == ATH_BF16) return tier >= ATH_CPU_AVX512BF16 ? &ath__winograd_kernels_avx512bf16 : NULL;
-    if (dtype == ATH_F32 && tier >= ATH_CPU_AVX512) return &ath__winograd_kernels_avx512;
-    if (dtype == ATH_F32 && tier >= ATH_CPU_AVX2) return &ath__winograd_kernels_avx2;
+    bool         low = dtype == ATH_BF16;
+    if (!low && dtype != ATH_F32) return NULL;
+    if (low && tier < ATH_CPU_AVX512BF16) return NULL;
+    if (tier >= ATH_CPU_AVX512 && stride == 2 && turned)
+        return low ? &ath__winograd_s2_turned_kernels_avx512bf16 : &ath__winograd_s2_turned_kernels_avx512;
+    if (tier >= ATH_CPU_AVX512 && stride == 2)
+        return low ? &ath__winograd_s2_kernels_avx512bf16 : &ath__winograd_s2_kernels_avx512;
+    if (stride != 1) return NULL;
+    if (tier >= ATH_CPU_AVX512) return low ? &ath__winograd_kernels_avx512bf16 : &ath__winograd_kernels_avx512;
+    if (tier >= ATH_CPU_AVX2) return &ath__winograd_kernels_avx2;
 #endif
-    (void)dtype;
+    (void)dtype, (void)stride, (void)turned;
     return NULL;
 }
 
 struct ath__winograd_shape ath__winograd_shape_of(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
                                                   const struct ath__desc *y, bool turned) {
     const ath_shape           *from = turned ? &y->shape : &x->shape, *to = turned ? &x->shape : &y->shape;
-    struct ath__winograd_shape shape = {.kernels = ath__winograd_kernels(x->dtype),
+    struct ath__winograd_shape shape = {.kernels = ath__winograd_kernels(x->dtype, attrs->stride[0], turned),
                                         .images = from->dims[0],
                                         .from_valid = from->dims[1],
                                         .to_valid = to->dims[1]};
@@ -29,7 +36,7 @@ struct ath__winograd_shape ath__winograd_shape_of(const ath_conv2d_attrs *attrs,
     for (int i = 0; i < 2; i++) {
         shape.from_size[i] = from->dims[2 + i];
         shape.to_size[i] = to->dims[2 + i];
-        shape.before[i] = turned ? 2 - attrs->pad[i] : attrs->pad[i];
+        shape.before[i] = !turned ? attrs->pad[i] : attrs->stride[i] == 1 ? 2 - attrs->pad[i] : 0;
         shape.tiles[i] = (shape.to_size[i] + out - 1) / out;
     }
     return shape;
@@ -46,12 +53,17 @@ static bool blocked(const struct ath__desc *desc, int lanes) {
 }
 
 const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
-                                 const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y) {
-    const struct ath__winograd_kernels *kernels = ath__winograd_kernels(x->dtype);
+                                 const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y,
+                                 bool turned) {
+    const struct ath__winograd_kernels *kernels = ath__winograd_kernels(x->dtype, 1, turned);
     if (kernels == NULL) return x->dtype == ATH_BF16 ? "bf16 needs AVX-512 with BF16" : "needs AVX2 and f32";
     if (y->dtype != x->dtype || weights->dtype != weights_dtype) return "mixed types";
     if (weights->shape.dims[2] != 3 || weights->shape.dims[3] != 3) return "not 3x3";
-    if (attrs->stride[0] != 1 || attrs->stride[1] != 1) return "strided";
+    if (attrs->stride[0] != attrs->stride[1] || attrs->stride[0] > 2) return "strided";
+    kernels = ath__winograd_kernels(x->dtype, attrs->stride[0], turned);
+    if (kernels == NULL) return "stride 2 needs AVX-512";
+    if (turned && attrs->stride[0] == 2 && (attrs->pad[0] != 1 || attrs->pad[1] != 1))
+        return "strided, not padded by 1";
     if (attrs->dilation[0] != 1 || attrs->dilation[1] != 1) return "dilated";
     if (attrs->groups != 1) return "grouped";
     for (int i = 0; i < 4; i++)
@@ -69,16 +81,17 @@ const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath
 static void clip(int64_t begin, int size, int64_t limit, int *first, int *end) {
     *first = begin < 0 ? (int)-begin : 0;
     *end = begin + size > limit ? (int)(limit - begin) : size;
+    if (*end < *first) *end = *first;
 }
 
-static void list_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count, int tile_size,
+static void list_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count, int tile_size, int step,
                        const int64_t before[2], const int64_t size[2], int64_t channels,
                        struct ath__winograd_tile *tiles) {
-    int64_t per_image = shape->tiles[0] * shape->tiles[1], out = shape->kernels->out;
+    int64_t per_image = shape->tiles[0] * shape->tiles[1];
     int64_t image = first / per_image, down = first % per_image / shape->tiles[1], across = first % shape->tiles[1];
     for (int64_t i = 0; i < count; i++) {
         struct ath__winograd_tile *tile = &tiles[i];
-        int64_t                    row = down * out - before[0], column = across * out - before[1];
+        int64_t                    row = down * step - before[0], column = across * step - before[1];
         clip(row, tile_size, size[0], &tile->top, &tile->bottom);
         clip(column, tile_size, size[1], &tile->left, &tile->right);
         tile->at = ((image * channels * size[0] + (row + tile->top) * shape->kernels->lanes) * size[1]) +
@@ -93,13 +106,15 @@ static void list_tiles(const struct ath__winograd_shape *shape, int64_t first, i
 
 void ath__winograd_source_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count,
                                 struct ath__winograd_tile *tiles) {
-    list_tiles(shape, first, count, shape->kernels->in, shape->before, shape->from_size, shape->from_channels, tiles);
+    list_tiles(shape, first, count, shape->kernels->in, shape->kernels->step, shape->before, shape->from_size,
+               shape->from_channels, tiles);
 }
 
 void ath__winograd_result_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count,
                                 struct ath__winograd_tile *tiles) {
     static const int64_t none[2] = {0, 0};
-    list_tiles(shape, first, count, shape->kernels->out, none, shape->to_size, shape->to_channels, tiles);
+    list_tiles(shape, first, count, shape->kernels->out, shape->kernels->out, none, shape->to_size, shape->to_channels,
+               tiles);
 }
 
 void ath__winograd_prefetch(struct ath__winograd_ahead *ahead, int64_t steps) {

@@ -5,8 +5,9 @@
 #include "contract/impl.h"
 #include "cpu/simd/winograd.h"
 
-/* The kernels of this processor for activations of a type; NULL where there are none. */
-const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype);
+/* The kernels of this processor for activations of a type and a stride, of conv2d and conv2d_wgrad or, turned, of
+ * conv2d_dgrad; NULL where there are none. */
+const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t stride, bool turned);
 
 /* A convolution as tiles see it: results gather from a source that is padded by `before`. For the data gradient the
  * source is dy and the result dx. */
@@ -27,7 +28,8 @@ int64_t                    ath__winograd_tile_count(const struct ath__winograd_s
 
 /* NULL, or why a convolution from x to y, whose weights or their gradient have this type, cannot be done this way. */
 const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
-                                 const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y);
+                                 const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y,
+                                 bool turned);
 
 /* Tiles first .. first + count-1 of the source and of the result. */
 void ath__winograd_source_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count,

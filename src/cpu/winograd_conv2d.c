@@ -278,10 +278,10 @@ static struct ath__winograd_ahead look_ahead(const struct conv_run *run, int64_t
                                                  .channel_blocks = conv->from_blocks,
                                                  .channel_bytes = conv->shape.from_size[0] * conv->shape.from_size[1] * pixel,
                                                  .row_bytes = conv->shape.from_size[1] * pixel,
-                                                 .wide = kernels->out * pixel,
+                                                 .wide = kernels->step * pixel,
                                                  .size = kernels->size,
-                                                 .rows = kernels->out,
-                                                 .skip = kernels->in - kernels->out};
+                                                 .rows = kernels->step,
+                                                 .skip = kernels->in - kernels->step};
     ath__winograd_source_tiles(&conv->shape, first, ahead.count, tiles);
     return ahead;
 }
@@ -390,10 +390,11 @@ enum {
 
 /* The cost goes by tiles, a direct kernel's by pixels: where tiles are less than half full it is no slower (5x5 images,
  * measured: 0.8 to 1.4 times as fast; 6x6 1.2 to 1.7, 7x7 1.7 to 2.4, whole tiles 2 to 3 times). */
-static const char *refuse_size(const struct ath__winograd_shape *shape) {
-    int64_t pixels = shape->to_size[0] * shape->to_size[1];
-    if (shape->to_size[0] < SMALLEST_SIDE || shape->to_size[1] < SMALLEST_SIDE ||
-        pixels * 2 < shape->tiles[0] * shape->tiles[1] * shape->kernels->out * shape->kernels->out)
+static const char *refuse_size(const struct ath__winograd_shape *shape, int64_t stride) {
+    int64_t pixels = shape->to_size[0] * shape->to_size[1], out = shape->kernels->out;
+    int64_t places = shape->tiles[0] * shape->tiles[1] * out * out;
+    if (stride == 2 && pixels * 6 < places * 5) return "direct is faster here: tiles partly empty"; /* 25 of 36 */
+    if (shape->to_size[0] < SMALLEST_SIDE || shape->to_size[1] < SMALLEST_SIDE || pixels * 2 < places)
         return "direct is faster here: tiles mostly empty";
     if (pixels * shape->images < FEWEST_PIXELS) return "direct is faster here: few pixels";
     return NULL;
@@ -401,22 +402,22 @@ static const char *refuse_size(const struct ath__winograd_shape *shape) {
 
 static const char *refuse_forward(const struct ath__problem *problem) {
     const struct ath__desc *y = &problem->out[0];
-    const char *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y->dtype, y);
+    const char *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y->dtype, y, false);
     if (reason != NULL) return reason;
     if (problem->ins > 2 && problem->in[2].present && problem->in[2].dtype != ATH_F32) return "the bias is not f32";
     if (problem->ins > 3 && problem->in[3].present &&
         (problem->in[3].dtype != y->dtype || !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
         return "the residual must have the type and layout of the output";
     struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0], y, false);
-    return refuse_size(&shape);
+    return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 
 static const char *refuse_backward(const struct ath__problem *problem) {
     const struct ath__desc *dx = &problem->out[0], *dy = &problem->in[0];
-    const char             *reason = ath__winograd_refuse(problem->attrs, dx, &problem->in[1], dx->dtype, dy);
+    const char             *reason = ath__winograd_refuse(problem->attrs, dx, &problem->in[1], dx->dtype, dy, true);
     if (reason != NULL) return reason;
     struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, dx, dy, true);
-    return refuse_size(&shape);
+    return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 
 const struct ath__impl ath__impl_winograd_conv2d = {

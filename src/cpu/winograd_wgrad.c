@@ -250,10 +250,10 @@ static struct ath__winograd_ahead look_ahead(const struct wgrad_run *run, bool o
                                                  .channel_blocks = of_x ? wgrad->x_blocks : wgrad->dy_blocks,
                                                  .channel_bytes = size[0] * size[1] * pixel,
                                                  .row_bytes = size[1] * pixel,
-                                                 .wide = kernels->out * pixel,
+                                                 .wide = (of_x ? kernels->step : kernels->out) * pixel,
                                                  .size = kernels->size,
-                                                 .rows = kernels->out,
-                                                 .skip = of_x ? kernels->in - kernels->out : 0};
+                                                 .rows = of_x ? kernels->step : kernels->out,
+                                                 .skip = of_x ? kernels->in - kernels->step : 0};
     if (of_x)
         ath__winograd_source_tiles(&wgrad->shape, first, ahead.count, tiles);
     else
@@ -391,7 +391,7 @@ enum { LEAST_TILES = 8 }; /* measured: with 4 tiles half to 1.5 times a direct k
 
 static const char *refuse(const struct ath__problem *problem) {
     const char *reason =
-        ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->out[0], ATH_F32, &problem->in[1]);
+        ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->out[0], ATH_F32, &problem->in[1], false);
     if (reason != NULL) return reason;
     struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->in[1], false);
     return ath__winograd_tile_count(&shape) < LEAST_TILES ? "direct is faster here: few tiles" : NULL;

@@ -23,12 +23,16 @@ static const struct ath__impl *row_of(const char *op) {
 }
 
 static struct trial_wish blocks_wish(bool low) {
-    int lanes = ath__winograd_kernels(ATH_F32)->lanes;
+    int lanes = ath__winograd_kernels(ATH_F32, 1, false)->lanes;
     return (struct trial_wish){"blocks", ath__layout_channel_blocks(lanes), ath__layout_plain(), low};
 }
 
+static bool has_strided(void) {
+    return ath__winograd_kernels(ATH_F32, 2, false) != NULL;
+}
+
 static bool has_low(void) {
-    return ath__winograd_kernels(ATH_BF16) != NULL;
+    return ath__winograd_kernels(ATH_BF16, 1, false) != NULL;
 }
 
 static const char *reason_for(const char *line, struct trial_wish wish) {
@@ -64,7 +68,17 @@ static void check_refusals(void **state) {
     assert_string_equal(reason_of("conv2d x=4x16x8x8 w=32x16x3x3 pad=1"), "few channels");
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x1x1"), "not 3x3");
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x5 pad=1"), "not 3x3");
-    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1 stride=2"), "strided");
+    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1 stride=3"), "strided");
+    reason = reason_of("conv2d x=4x32x16x16 w=64x32x3x3 pad=1 stride=2");
+    if (has_strided()) {
+        assert_null(reason);
+        assert_string_equal(reason_of("conv2d_dgrad dy=4x64x8x8 w=64x32x3x3 pad=0 stride=2 src=17"),
+                            "strided, not padded by 1");
+        assert_string_equal(reason_of("conv2d x=50x32x10x10 w=64x32x3x3 pad=1 stride=2"),
+                            "direct is faster here: tiles partly empty");
+    } else {
+        assert_string_equal(reason, "stride 2 needs AVX-512");
+    }
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=2 dilation=2"), "dilated");
     assert_string_equal(reason_of("conv2d x=4x64x8x8 w=64x32x3x3 pad=1 groups=2"), "grouped");
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1,1,3,1"), "padded by more than 2");
@@ -111,6 +125,9 @@ static void check_threads(void **state) {
         "conv2d_wgrad x=50x64x16x15 dy=50x96x16x15 kernel=3 pad=1", /* by shares */
         "conv2d_wgrad x=40x256x4x4 dy=40x256x4x4 kernel=3 pad=1",   /* by blocks, or by frequencies */
         "conv2d_wgrad x=100x272x7x7 dy=100x208x7x7 kernel=3 pad=1",
+        "conv2d x=20x256x16x16 w=96x256x3x3 pad=1 stride=2",
+        "conv2d_dgrad dy=50x96x8x8 w=96x64x3x3 pad=1 stride=2 src=16",
+        "conv2d_wgrad x=50x64x16x16 dy=50x96x8x8 kernel=3 pad=1 stride=2",
     };
     (void)state;
     for (size_t i = 0; i < 2 * sizeof lines / sizeof lines[0]; i++) {
@@ -120,6 +137,7 @@ static void check_threads(void **state) {
         char             why[256];
         size_t           bytes, again;
         if (low && !has_low()) continue;
+        if (strstr(line, "stride=2") != NULL && !has_strided()) continue;
         if (!impl_case_parse(line, &c, why)) fail_msg("%s", why);
         unsigned char *one = results_of(&c, low, 1, &bytes);
         for (size_t t = 0; t < sizeof counts / sizeof counts[0]; t++) {
@@ -166,6 +184,9 @@ static void check_whole(void **state) {
         "conv2d_wgrad x=33x32x16x15 dy=33x48x15x16 kernel=3 pad=1,1,0,2 with_bias=1",
         "conv2d_wgrad x=9x64x7x9 dy=9x48x7x9 kernel=3 pad=1 with_bias=1",
         "conv2d_wgrad x=40x256x4x4 dy=40x208x4x4 kernel=3 pad=1",
+        "conv2d x=5x48x19x24 w=80x48x3x3 b=80 pad=1 stride=2",
+        "conv2d_dgrad dy=5x64x12x12 w=64x48x3x3 pad=1 stride=2 src=23,24",
+        "conv2d_wgrad x=33x28x16x15 dy=33x48x8x8 kernel=3 pad=1 stride=2 with_bias=1",
     };
     (void)state;
     if (!has_low()) skip();
@@ -209,7 +230,7 @@ static void check_whole(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(check_refusals), cmocka_unit_test(check_threads),
                                        cmocka_unit_test(check_whole)};
-    if (ath__winograd_kernels(ATH_F32) == NULL) {
+    if (ath__winograd_kernels(ATH_F32, 1, false) == NULL) {
         print_message("no Winograd kernels for this processor\n");
         return 77;
     }

@@ -7,7 +7,8 @@
  * Neural Networks, CVPR 2016.) "." is element by element: for each of the (m+2)^2 elements ("frequencies") the sum over
  * channels is a matrix product of its own. m is 4 in float32, which saves 3 products of 4, and 2 in bfloat16, which
  * saves 5 of 9 and hardly amplifies the rounding of what is multiplied; the matrices are in winograd_f4.inc.h and
- * winograd_f2.inc.h. In bfloat16 activations, transformed tiles and transformed filters are bfloat16; transforms,
+ * winograd_f2.inc.h. Stride 2 takes 25 products of 36, with which some of direct kernels' slowness there goes too
+ * (winograd_s2.inc.h). In bfloat16 activations, transformed tiles and transformed filters are bfloat16; transforms,
  * products and sums are float32.
  *
  * Vectors run over `lanes` channels, which stand together in memory: activations are in channel blocks of that size.
@@ -93,6 +94,7 @@ struct ath__winograd_kernels {
     int lanes;       /* channels per block */
     int panel;       /* blocks per panel of transformed weights */
     int out, in;     /* rows and columns of a tile of results, and of the source behind it */
+    int step;        /* rows or columns of the source from one tile to the next */
     int frequencies; /* elements of a transformed tile or filter */
     int pair;        /* neighbours in a reduction that stand together */
     int size;        /* bytes of an element of activations, transformed tiles and transformed filters */
@@ -119,6 +121,11 @@ struct ath__winograd_kernels {
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx2;
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx512bf16;
+/* Stride 2: convolution and weight gradient; data gradient with padding 1. */
+extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512;
+extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512bf16;
+extern const struct ath__winograd_kernels ath__winograd_s2_turned_kernels_avx512;
+extern const struct ath__winograd_kernels ath__winograd_s2_turned_kernels_avx512bf16;
 #endif
 
 #endif

@@ -1,5 +1,5 @@
-/* The Winograd kernels over one vector vocabulary. The including file includes vec_*.h, the transforms (winograd_f2 or
- * winograd_f4.inc.h) and what is stored (winograd_f32.inc.h or its own):
+/* The Winograd kernels over one vector vocabulary. The including file includes vec_*.h, the transforms (winograd_f2, _f4,
+ * _s2 or _s2_turned.inc.h) and what is stored (winograd_f32.inc.h or its own):
  *
  *     PAIR, element        1 and float, or 2 and bfloat16 as uint16_t
  *     e_load, e_store      a vector of elements
@@ -38,7 +38,8 @@
 #endif
 
 enum {
-    FREQUENCIES = IN * IN,
+    FREQUENCIES = SIDE * SIDE,
+    SPAN = IN > OUT ? IN : OUT,
     CELL_COUNT = ATH_WINOGRAD_CELLS,
     PANEL = 2,
     GRADIENT_VECTORS = 3,
@@ -47,7 +48,7 @@ enum {
 
 /* ---- tiles in --------------------------------------------------------------------------------------------------- */
 
-ALWAYS_INLINE void transform_1d(const vf *d, vf v[IN], const int size) {
+ALWAYS_INLINE void transform_1d(const vf *d, vf v[SIDE], const int size) {
     if (size == IN)
         source_1d(d, v);
     else
@@ -56,11 +57,11 @@ ALWAYS_INLINE void transform_1d(const vf *d, vf v[IN], const int size) {
 
 /* Transforms the columns of a tile of `size` rows and columns, of which all exist or those that `tile` says. */
 ALWAYS_INLINE void tile_columns(const element *from, int64_t from_row, const struct ath__winograd_tile *tile,
-                                vf half[IN][IN], const int size, const bool all) {
+                                vf half[SIDE][SPAN], const int size, const bool all) {
     int top = all ? 0 : tile->top, left = all ? 0 : tile->left;
     UNROLL
     for (int column = 0; column < size; column++) {
-        vf   d[IN], v[IN];
+        vf   d[SPAN], v[SIDE];
         bool here = all || (column >= left && column < tile->right);
         UNROLL
         for (int row = 0; row < size; row++)
@@ -69,12 +70,12 @@ ALWAYS_INLINE void tile_columns(const element *from, int64_t from_row, const str
                          : v_set(0);
         transform_1d(d, v, size);
         UNROLL
-        for (int row = 0; row < IN; row++) half[row][column] = v[row];
+        for (int row = 0; row < SIDE; row++) half[row][column] = v[row];
     }
 }
 
 /* The same of tile i in channel block c. */
-ALWAYS_INLINE void gather_columns(const struct ath__winograd_gather *g, int64_t c, int64_t i, vf half[IN][IN],
+ALWAYS_INLINE void gather_columns(const struct ath__winograd_gather *g, int64_t c, int64_t i, vf half[SIDE][SPAN],
                                   const int size) {
     const struct ath__winograd_tile *tile = &g->tiles[i];
     const element                   *from = (const element *)g->from + c * g->from_channel + tile->at;
@@ -88,15 +89,15 @@ ALWAYS_INLINE void gather(const struct ath__winograd_gather *g, const int size) 
     for (int64_t c = 0; c < g->channel_blocks; c++)
         for (int64_t i = 0; i < g->count; i++) {
             element *to = (element *)g->to + c * g->to_channel + i * VL;
-            vf       half[IN][IN]; /* by row of the result, column of the source */
+            vf       half[SIDE][SPAN]; /* by row of the result, column of the source */
             gather_columns(g, c, i, half, size);
             UNROLL
-            for (int row = 0; row < IN; row++) {
-                vf v[IN];
+            for (int row = 0; row < SIDE; row++) {
+                vf v[SIDE];
                 transform_1d(half[row], v, size);
                 UNROLL
-                for (int column = 0; column < IN; column++)
-                    e_store(to + (row * IN + column) * g->to_frequency, v[column]);
+                for (int column = 0; column < SIDE; column++)
+                    e_store(to + (row * SIDE + column) * g->to_frequency, v[column]);
             }
         }
 }
@@ -118,22 +119,22 @@ ALWAYS_INLINE void gather_pairs(const struct ath__winograd_gather *g, const int 
     for (int64_t c = 0; c < g->channel_blocks; c++)
         for (int64_t i = 0; i < g->count; i += PAIR) {
             element *to = (element *)g->to + c * g->to_channel + i * VL;
-            vf       first[IN][IN], second[IN][IN];
+            vf       first[SIDE][SPAN], second[SIDE][SPAN];
             gather_columns(g, c, i, first, size);
             if (i + 1 < g->count) {
                 gather_columns(g, c, i + 1, second, size);
             } else {
-                for (int row = 0; row < IN; row++)
+                for (int row = 0; row < SIDE; row++)
                     for (int column = 0; column < size; column++) second[row][column] = v_set(0);
             }
             UNROLL
-            for (int row = 0; row < IN; row++) {
-                vf v[IN], w[IN];
+            for (int row = 0; row < SIDE; row++) {
+                vf v[SIDE], w[SIDE];
                 transform_1d(first[row], v, size);
                 transform_1d(second[row], w, size);
                 UNROLL
-                for (int column = 0; column < IN; column++)
-                    e_store_pair(to + (row * IN + column) * g->to_frequency, v[column], w[column]);
+                for (int column = 0; column < SIDE; column++)
+                    e_store_pair(to + (row * SIDE + column) * g->to_frequency, v[column], w[column]);
             }
         }
 }
@@ -150,12 +151,12 @@ static void gather_dy(const struct ath__winograd_gather *g) {
 /* ---- tiles out -------------------------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE void result_tile(const float *from, int64_t from_frequency, vf y[OUT][OUT]) {
-    vf half[OUT][IN];
+    vf half[OUT][SIDE];
     UNROLL
-    for (int column = 0; column < IN; column++) {
-        vf m[IN], v[OUT];
+    for (int column = 0; column < SIDE; column++) {
+        vf m[SIDE], v[OUT];
         UNROLL
-        for (int row = 0; row < IN; row++) m[row] = v_load(from + (row * IN + column) * from_frequency);
+        for (int row = 0; row < SIDE; row++) m[row] = v_load(from + (row * SIDE + column) * from_frequency);
         result_1d(m, v);
         UNROLL
         for (int row = 0; row < OUT; row++) half[row][column] = v[row];
@@ -210,45 +211,46 @@ static void scatter(const struct ath__winograd_scatter *s) {
 
 /* ---- filters ---------------------------------------------------------------------------------------------------- */
 
-ALWAYS_INLINE void filter_tile(const float *from, bool turned, vf u[IN][IN]) {
+ALWAYS_INLINE void filter_tile(const float *from, bool turned, vf u[SIDE][SIDE]) {
     const float *cell = from + (turned ? (CELL_COUNT - 1) * VL : 0);
     int64_t      step = turned ? -VL : VL;
-    vf           half[IN][3];
+    vf           half[SIDE][3];
     UNROLL
     for (int column = 0; column < 3; column++) {
-        vf g[3], v[IN];
+        vf g[3], v[SIDE];
         UNROLL
         for (int row = 0; row < 3; row++) g[row] = v_load(cell + (row * 3 + column) * step);
         filter_1d(g, v);
         UNROLL
-        for (int row = 0; row < IN; row++) half[row][column] = v[row];
+        for (int row = 0; row < SIDE; row++) half[row][column] = v[row];
     }
     UNROLL
-    for (int row = 0; row < IN; row++) filter_1d(half[row], u[row]);
+    for (int row = 0; row < SIDE; row++) filter_1d(half[row], u[row]);
 }
 
 static void filters(const float *from, int64_t count, bool turned, void *to, int64_t to_frequency, int64_t to_step) {
     for (int64_t i = 0; i < count; i += PAIR) {
         element *place = (element *)to + i * to_step;
-        vf       u[PAIR][IN][IN];
+        vf       u[PAIR][SIDE][SIDE];
         for (int j = 0; j < PAIR; j++) filter_tile(from + (i + j) * CELL_COUNT * VL, turned, u[j]);
         for (int f = 0; f < FREQUENCIES; f++)
 #if PAIR == 1
-            e_store(place + f * to_frequency, u[0][f / IN][f % IN]);
+            e_store(place + f * to_frequency, u[0][f / SIDE][f % SIDE]);
 #else
-            e_store_pair(place + f * to_frequency, u[0][f / IN][f % IN], u[1][f / IN][f % IN]);
+            e_store_pair(place + f * to_frequency, u[0][f / SIDE][f % SIDE], u[1][f / SIDE][f % SIDE]);
 #endif
     }
 }
 
 static void filters_back(const float *from, int64_t from_frequency, int64_t count, float *to) {
     for (int64_t i = 0; i < count; i++) {
-        vf half[3][IN];
+        vf half[3][SIDE];
         UNROLL
-        for (int column = 0; column < IN; column++) {
-            vf s[IN], g[3];
+        for (int column = 0; column < SIDE; column++) {
+            vf s[SIDE], g[3];
             UNROLL
-            for (int row = 0; row < IN; row++) s[row] = v_load(from + (row * IN + column) * from_frequency + i * VL);
+            for (int row = 0; row < SIDE; row++)
+                s[row] = v_load(from + (row * SIDE + column) * from_frequency + i * VL);
             filter_back_1d(s, g);
             UNROLL
             for (int row = 0; row < 3; row++) half[row][column] = g[row];
@@ -425,7 +427,7 @@ static void gradient(const struct ath__winograd_gradient *g) {
 
 #define ATH_WINOGRAD_KERNELS_TABLE                                                                                     \
     {                                                                                                                  \
-        .lanes = VL, .panel = PANEL, .out = OUT, .in = IN, .frequencies = FREQUENCIES, .pair = PAIR,                   \
+        .lanes = VL, .panel = PANEL, .out = OUT, .in = IN, .step = STEP, .frequencies = FREQUENCIES, .pair = PAIR,     \
         .size = sizeof(element), .segment = SEGMENT, .block_tiles = BLOCK_TILES, .chunk_tiles = CHUNK_TILES,           \
         .many_channels = MANY_CHANNELS, .gather_source = gather_source, .gather_x = GATHER_X, .gather_dy = gather_dy,  \
         .scatter = scatter, .filters = filters, .filters_back = filters_back, .product = product,                      \

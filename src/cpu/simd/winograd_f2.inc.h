@@ -7,10 +7,10 @@
  *
  * They amplify rounding by 1.7 (tests/op/test_impl_cases.c defines the measure).
  */
-enum { OUT = 2, IN = 4 };
+enum { OUT = 2, IN = 4, STEP = 2, SIDE = 4 };
 
 /* B^T d. */
-static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[IN]) {
+static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[SIDE]) {
     v[0] = v_sub(d[0], d[2]);
     v[1] = v_add(d[1], d[2]);
     v[2] = v_sub(d[2], d[1]);
@@ -18,7 +18,7 @@ static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v
 }
 
 /* A d. */
-static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], vf v[IN]) {
+static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], vf v[SIDE]) {
     v[0] = d[0];
     v[1] = v_add(d[0], d[1]);
     v[2] = v_sub(d[0], d[1]);
@@ -26,13 +26,13 @@ static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], v
 }
 
 /* A^T m. */
-static inline __attribute__((always_inline)) void result_1d(const vf m[IN], vf y[OUT]) {
+static inline __attribute__((always_inline)) void result_1d(const vf m[SIDE], vf y[OUT]) {
     y[0] = v_add(m[0], v_add(m[1], m[2]));
     y[1] = v_sub(v_sub(m[1], m[2]), m[3]);
 }
 
 /* G g. */
-static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[IN]) {
+static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[SIDE]) {
     vf even = v_mul(v_add(g[0], g[2]), v_set(0.5f));
     u[0] = g[0];
     u[1] = v_fma(g[1], v_set(0.5f), even);
@@ -41,7 +41,7 @@ static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[
 }
 
 /* G^T s. */
-static inline __attribute__((always_inline)) void filter_back_1d(const vf s[IN], vf g[3]) {
+static inline __attribute__((always_inline)) void filter_back_1d(const vf s[SIDE], vf g[3]) {
     vf even = v_mul(v_add(s[1], s[2]), v_set(0.5f));
     g[0] = v_add(s[0], even);
     g[1] = v_mul(v_sub(s[1], s[2]), v_set(0.5f));

@@ -12,7 +12,7 @@
  * where a = 1, b = 2 amplify by 31; tests/op/test_impl_cases.c defines the measure), and all of A and B is exact in
  * float32.
  */
-enum { OUT = 4, IN = 6 };
+enum { OUT = 4, IN = 6, STEP = 4, SIDE = 6 };
 
 /* The points and what the matrices hold of them. */
 #define PA 0.6875f
@@ -23,7 +23,7 @@ enum { OUT = 4, IN = 6 };
 #define PM (2.0f * PBB * (PBB - PAA))
 
 /* B^T d. */
-static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[IN]) {
+static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[SIDE]) {
     vf even_a = v_fma(d[2], v_set(-PBB), d[4]), odd_a = v_fma(d[1], v_set(-PBB), d[3]);
     vf even_b = v_fma(d[2], v_set(-PAA), d[4]), odd_b = v_fma(d[1], v_set(-PAA), d[3]);
     v[0] = v_fma(d[0], v_set(PAA * PBB), v_fma(d[2], v_set(-(PAA + PBB)), d[4]));
@@ -35,7 +35,7 @@ static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v
 }
 
 /* A d. */
-static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], vf v[IN]) {
+static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], vf v[SIDE]) {
     vf even_a = v_fma(d[2], v_set(PAA), d[0]), odd_a = v_fma(d[3], v_set(PAA), d[1]);
     vf even_b = v_fma(d[2], v_set(PBB), d[0]), odd_b = v_fma(d[3], v_set(PBB), d[1]);
     v[0] = d[0];
@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void gradient_1d(const vf d[OUT], v
 }
 
 /* A^T m. */
-static inline __attribute__((always_inline)) void result_1d(const vf m[IN], vf y[OUT]) {
+static inline __attribute__((always_inline)) void result_1d(const vf m[SIDE], vf y[OUT]) {
     vf sum_a = v_add(m[1], m[2]), sum_b = v_add(m[3], m[4]);
     vf difference_a = v_mul(v_sub(m[1], m[2]), v_set(PA)), difference_b = v_mul(v_sub(m[3], m[4]), v_set(PB));
     y[0] = v_add(m[0], v_add(sum_a, sum_b));
@@ -57,7 +57,7 @@ static inline __attribute__((always_inline)) void result_1d(const vf m[IN], vf y
 }
 
 /* G g. */
-static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[IN]) {
+static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[SIDE]) {
     vf even_a = v_fma(g[2], v_set(PAA / PN), v_mul(g[0], v_set(1.0f / PN)));
     vf even_b = v_fma(g[2], v_set(PBB / PM), v_mul(g[0], v_set(1.0f / PM)));
     u[0] = v_mul(g[0], v_set(1.0f / (PAA * PBB)));
@@ -69,7 +69,7 @@ static inline __attribute__((always_inline)) void filter_1d(const vf g[3], vf u[
 }
 
 /* G^T s. */
-static inline __attribute__((always_inline)) void filter_back_1d(const vf s[IN], vf g[3]) {
+static inline __attribute__((always_inline)) void filter_back_1d(const vf s[SIDE], vf g[3]) {
     vf sum_a = v_add(s[1], s[2]), sum_b = v_add(s[3], s[4]);
     vf difference_a = v_sub(s[1], s[2]), difference_b = v_sub(s[3], s[4]);
     g[0] = v_fma(s[0], v_set(1.0f / (PAA * PBB)), v_fma(sum_a, v_set(1.0f / PN), v_mul(sum_b, v_set(1.0f / PM))));
