@@ -5,12 +5,14 @@
 
 #include <stddef.h>
 
-const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t stride, bool turned) {
+const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t taps, int64_t stride, bool turned) {
 #if defined(__x86_64__)
     ath_cpu_tier tier = ath__cpuinfo()->tier;
     bool         low = dtype == ATH_BF16;
     if (!low && dtype != ATH_F32) return NULL;
     if (low && tier < ATH_CPU_AVX512BF16) return NULL;
+    if (taps == 5) return tier >= ATH_CPU_AVX512 && !low && stride == 1 ? &ath__winograd_f2x5_kernels_avx512 : NULL;
+    if (taps != 3) return NULL;
     if (tier >= ATH_CPU_AVX512 && stride == 2 && turned)
         return low ? &ath__winograd_s2_turned_kernels_avx512bf16 : &ath__winograd_s2_turned_kernels_avx512;
     if (tier >= ATH_CPU_AVX512 && stride == 2)
@@ -19,24 +21,26 @@ const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64
     if (tier >= ATH_CPU_AVX512) return low ? &ath__winograd_kernels_avx512bf16 : &ath__winograd_kernels_avx512;
     if (tier >= ATH_CPU_AVX2) return &ath__winograd_kernels_avx2;
 #endif
-    (void)dtype, (void)stride, (void)turned;
+    (void)dtype, (void)taps, (void)stride, (void)turned;
     return NULL;
 }
 
 struct ath__winograd_shape ath__winograd_shape_of(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
-                                                  const struct ath__desc *y, bool turned) {
+                                                  const struct ath__desc *weights, const struct ath__desc *y,
+                                                  bool turned) {
     const ath_shape           *from = turned ? &y->shape : &x->shape, *to = turned ? &x->shape : &y->shape;
-    struct ath__winograd_shape shape = {.kernels = ath__winograd_kernels(x->dtype, attrs->stride[0], turned),
-                                        .images = from->dims[0],
-                                        .from_valid = from->dims[1],
-                                        .to_valid = to->dims[1]};
-    int64_t                    out = shape.kernels->out, lanes = shape.kernels->lanes;
+    struct ath__winograd_shape shape = {
+        .kernels = ath__winograd_kernels(x->dtype, weights->shape.dims[2], attrs->stride[0], turned),
+        .images = from->dims[0],
+        .from_valid = from->dims[1],
+        .to_valid = to->dims[1]};
+    int64_t out = shape.kernels->out, lanes = shape.kernels->lanes;
     shape.from_channels = (shape.from_valid + lanes - 1) / lanes * lanes;
     shape.to_channels = (shape.to_valid + lanes - 1) / lanes * lanes;
     for (int i = 0; i < 2; i++) {
         shape.from_size[i] = from->dims[2 + i];
         shape.to_size[i] = to->dims[2 + i];
-        shape.before[i] = !turned ? attrs->pad[i] : attrs->stride[i] == 1 ? 2 - attrs->pad[i] : 0;
+        shape.before[i] = !turned ? attrs->pad[i] : attrs->stride[i] == 1 ? shape.kernels->taps - 1 - attrs->pad[i] : 0;
         shape.tiles[i] = (shape.to_size[i] + out - 1) / out;
     }
     return shape;
@@ -55,19 +59,21 @@ static bool blocked(const struct ath__desc *desc, int lanes) {
 const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
                                  const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y,
                                  bool turned) {
-    const struct ath__winograd_kernels *kernels = ath__winograd_kernels(x->dtype, 1, turned);
+    const struct ath__winograd_kernels *kernels = ath__winograd_kernels(x->dtype, 3, 1, turned);
     if (kernels == NULL) return x->dtype == ATH_BF16 ? "bf16 needs AVX-512 with BF16" : "needs AVX2 and f32";
     if (y->dtype != x->dtype || weights->dtype != weights_dtype) return "mixed types";
-    if (weights->shape.dims[2] != 3 || weights->shape.dims[3] != 3) return "not 3x3";
+    int64_t taps = weights->shape.dims[2];
+    if (weights->shape.dims[3] != taps || (taps != 3 && taps != 5)) return "neither 3x3 nor 5x5";
+    if (taps == 5 && x->dtype != ATH_F32) return "5x5 in bf16 would err too much";
     if (attrs->stride[0] != attrs->stride[1] || attrs->stride[0] > 2) return "strided";
-    kernels = ath__winograd_kernels(x->dtype, attrs->stride[0], turned);
-    if (kernels == NULL) return "stride 2 needs AVX-512";
+    kernels = ath__winograd_kernels(x->dtype, taps, attrs->stride[0], turned);
+    if (kernels == NULL) return taps == 5 ? "5x5 needs AVX-512 and stride 1" : "stride 2 needs AVX-512";
     if (turned && attrs->stride[0] == 2 && (attrs->pad[0] != 1 || attrs->pad[1] != 1))
         return "strided, not padded by 1";
     if (attrs->dilation[0] != 1 || attrs->dilation[1] != 1) return "dilated";
     if (attrs->groups != 1) return "grouped";
     for (int i = 0; i < 4; i++)
-        if (attrs->pad[i] > 2) return "padded by more than 2";
+        if (attrs->pad[i] >= taps) return "padded by a whole filter";
     if (!ath__layout_is_plain(&weights->layout, 4)) return "the weights are not plain";
     if (!blocked(x, kernels->lanes) || !blocked(y, kernels->lanes))
         return "channels are not in blocks of the vector's length";

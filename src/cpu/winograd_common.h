@@ -5,9 +5,9 @@
 #include "contract/impl.h"
 #include "cpu/simd/winograd.h"
 
-/* The kernels of this processor for activations of a type and a stride, of conv2d and conv2d_wgrad or, turned, of
+/* The kernels of this processor for activations of a type, filters of `taps` rows and a stride, of conv2d and conv2d_wgrad or, turned, of
  * conv2d_dgrad; NULL where there are none. */
-const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t stride, bool turned);
+const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64_t taps, int64_t stride, bool turned);
 
 /* A convolution as tiles see it: results gather from a source that is padded by `before`. For the data gradient the
  * source is dy and the result dx. */
@@ -23,13 +23,19 @@ struct ath__winograd_shape {
 };
 /* of conv2d and conv2d_wgrad (x to y), or turned: of conv2d_dgrad (dy to dx); of types that have kernels. */
 struct ath__winograd_shape ath__winograd_shape_of(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
-                                                  const struct ath__desc *y, bool turned);
+                                                  const struct ath__desc *weights, const struct ath__desc *y,
+                                                  bool turned);
 int64_t                    ath__winograd_tile_count(const struct ath__winograd_shape *shape);
 
 /* NULL, or why a convolution from x to y, whose weights or their gradient have this type, cannot be done this way. */
 const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath__desc *x,
                                  const struct ath__desc *weights, ath_dtype weights_dtype, const struct ath__desc *y,
                                  bool turned);
+
+/* Elements of one filter. */
+static inline int64_t ath__winograd_cells(const struct ath__winograd_kernels *kernels) {
+    return (int64_t)kernels->taps * kernels->taps;
+}
 
 /* Tiles first .. first + count-1 of the source and of the result. */
 void ath__winograd_source_tiles(const struct ath__winograd_shape *shape, int64_t first, int64_t count,

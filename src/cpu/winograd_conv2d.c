@@ -1,4 +1,4 @@
-/* conv2d and conv2d_dgrad by Winograd's F(4x4, 3x3) in float32 and F(2x2, 3x3) in bfloat16 (see simd/winograd.h).
+/* conv2d and conv2d_dgrad by Winograd's method (see simd/winograd.h).
  *
  *     y  = act(conv(x, w) + bias + residual)
  *     dx = conv(dy, w'), w'[c,k,r,s] = w[k,c,2-r,2-s], with 2 - padding
@@ -119,7 +119,7 @@ static ath_status prepare(const struct ath__problem *problem, bool turned, void 
     *state = conv;
     if (conv == NULL) return ath__fail_memory(err, problem->op);
     const struct ath__desc *in = &problem->in[0], *out = &problem->out[0];
-    conv->shape = ath__winograd_shape_of(attrs, turned ? out : in, turned ? in : out, turned);
+    conv->shape = ath__winograd_shape_of(attrs, turned ? out : in, &problem->in[1], turned ? in : out, turned);
     conv->kernels = conv->shape.kernels;
     conv->turned = turned;
     conv->act = turned ? ATH_ACT_NONE : attrs->act;
@@ -146,7 +146,8 @@ static const float *weight_rows(const struct conv_run *run, int64_t at, int64_t 
     const struct ath__winograd_kernels *kernels = run->conv->kernels;
     bool                                low = kernels->size != sizeof(float);
     if (!low && valid >= kernels->lanes) return (const float *)(const void *)run->w + at;
-    int64_t count = kernels->lanes * ATH_WINOGRAD_CELLS, there = min_i64(valid, kernels->lanes) * ATH_WINOGRAD_CELLS;
+    int64_t cells = ath__winograd_cells(kernels), count = kernels->lanes * cells;
+    int64_t there = min_i64(valid, kernels->lanes) * cells;
     for (int64_t j = 0; j < kernels->lanes; j++) {
         const void *from = run->w + (at + j * *stride) * kernels->size;
         if (low)
@@ -164,7 +165,7 @@ static void transform_filters(const struct conv_run *run, int64_t source, int64_
     const struct conv                  *conv = run->conv;
     const struct ath__kernels          *plain = ath__kernels();
     const struct ath__winograd_kernels *kernels = conv->kernels;
-    int64_t                             lanes = kernels->lanes, cells = ATH_WINOGRAD_CELLS;
+    int64_t                             lanes = kernels->lanes, cells = ath__winograd_cells(kernels);
     int64_t                             across = conv->turned ? conv->shape.to_valid : conv->shape.from_valid;
     float turned[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS], rows[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS];
     for (int64_t i = 0; i < count; i++) {
@@ -408,7 +409,8 @@ static const char *refuse_forward(const struct ath__problem *problem) {
     if (problem->ins > 3 && problem->in[3].present &&
         (problem->in[3].dtype != y->dtype || !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
         return "the residual must have the type and layout of the output";
-    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0], y, false);
+    struct ath__winograd_shape shape =
+        ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->in[1], y, false);
     return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 
@@ -416,7 +418,7 @@ static const char *refuse_backward(const struct ath__problem *problem) {
     const struct ath__desc *dx = &problem->out[0], *dy = &problem->in[0];
     const char             *reason = ath__winograd_refuse(problem->attrs, dx, &problem->in[1], dx->dtype, dy, true);
     if (reason != NULL) return reason;
-    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, dx, dy, true);
+    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, dx, &problem->in[1], dy, true);
     return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 

@@ -1,4 +1,4 @@
-/* conv2d_wgrad by Winograd's F(4x4, 3x3) in float32 and F(2x2, 3x3) in bfloat16 (see simd/winograd.h).
+/* conv2d_wgrad by Winograd's method (see simd/winograd.h).
  *
  *     dw[k,c] = G^T [ sum_tiles (A dy A^T) . (B^T x B) ] G,   db[k] = sum_{n,p,q} dy[n,k,p,q]
  *
@@ -135,7 +135,7 @@ static ath_status prepare(const struct ath__problem *problem, void **state, ath_
     struct wgrad           *wgrad = ATH_NEW(struct wgrad);
     *state = wgrad;
     if (wgrad == NULL) return ath__fail_memory(err, problem->op);
-    wgrad->shape = ath__winograd_shape_of(attrs, &problem->in[0], &problem->in[1], false);
+    wgrad->shape = ath__winograd_shape_of(attrs, &problem->in[0], &problem->out[0], &problem->in[1], false);
     wgrad->kernels = wgrad->shape.kernels;
     wgrad->x_blocks = wgrad->shape.from_channels / wgrad->kernels->lanes;
     wgrad->dy_blocks = wgrad->shape.to_channels / wgrad->kernels->lanes;
@@ -229,12 +229,13 @@ static void add_tiles(const struct wgrad *wgrad, const struct hand *hand, int64_
 /* Transforms one block of channels of x by one of dy back into weights. */
 static void write_weights(const struct wgrad_run *run, const float *sums, int64_t x_block, int64_t dy_block) {
     const struct wgrad *wgrad = run->wgrad;
-    int64_t             lanes = wgrad->kernels->lanes, row = wgrad->shape.from_valid * ATH_WINOGRAD_CELLS;
+    int64_t             lanes = wgrad->kernels->lanes, cells = ath__winograd_cells(wgrad->kernels);
+    int64_t             row = wgrad->shape.from_valid * cells;
     int64_t             valid = min_i64(lanes, wgrad->shape.from_valid - x_block * lanes);
     float               turned[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS];
     wgrad->kernels->filters_back(sums, wgrad->sums_frequency, valid, turned);
-    ath__kernels()->transpose(turned, lanes, run->dw + dy_block * lanes * row + x_block * lanes * ATH_WINOGRAD_CELLS,
-                              row, valid * ATH_WINOGRAD_CELLS, lanes);
+    ath__kernels()->transpose(turned, lanes, run->dw + dy_block * lanes * row + x_block * lanes * cells, row,
+                              valid * cells, lanes);
 }
 
 /* What comes behind a hand: tiles of x or dy from `first` on, which are listed in `tiles`. */
@@ -393,7 +394,8 @@ static const char *refuse(const struct ath__problem *problem) {
     const char *reason =
         ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->out[0], ATH_F32, &problem->in[1], false);
     if (reason != NULL) return reason;
-    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->in[1], false);
+    struct ath__winograd_shape shape =
+        ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->out[0], &problem->in[1], false);
     return ath__winograd_tile_count(&shape) < LEAST_TILES ? "direct is faster here: few tiles" : NULL;
 }
 

@@ -23,16 +23,20 @@ static const struct ath__impl *row_of(const char *op) {
 }
 
 static struct trial_wish blocks_wish(bool low) {
-    int lanes = ath__winograd_kernels(ATH_F32, 1, false)->lanes;
+    int lanes = ath__winograd_kernels(ATH_F32, 3, 1, false)->lanes;
     return (struct trial_wish){"blocks", ath__layout_channel_blocks(lanes), ath__layout_plain(), low};
 }
 
 static bool has_strided(void) {
-    return ath__winograd_kernels(ATH_F32, 2, false) != NULL;
+    return ath__winograd_kernels(ATH_F32, 3, 2, false) != NULL;
+}
+
+static bool has_five(void) {
+    return ath__winograd_kernels(ATH_F32, 5, 1, false) != NULL;
 }
 
 static bool has_low(void) {
-    return ath__winograd_kernels(ATH_BF16, 1, false) != NULL;
+    return ath__winograd_kernels(ATH_BF16, 3, 1, false) != NULL;
 }
 
 static const char *reason_for(const char *line, struct trial_wish wish) {
@@ -66,9 +70,16 @@ static void check_refusals(void **state) {
                         "channels are not in blocks of the vector's length");
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=63x32x3x3 pad=1"), "the results' channels are not whole blocks");
     assert_string_equal(reason_of("conv2d x=4x16x8x8 w=32x16x3x3 pad=1"), "few channels");
-    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x1x1"), "not 3x3");
-    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x5 pad=1"), "not 3x3");
+    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x1x1"), "neither 3x3 nor 5x5");
+    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x5 pad=1"), "neither 3x3 nor 5x5");
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1 stride=3"), "strided");
+    reason = reason_of("conv2d x=4x32x8x8 w=64x32x5x5 pad=2");
+    if (has_five())
+        assert_null(reason);
+    else
+        assert_string_equal(reason, "5x5 needs AVX-512 and stride 1");
+    if (has_low())
+        assert_string_equal(reason_for("conv2d x=4x32x8x8 w=64x32x5x5 pad=2", low), "5x5 in bf16 would err too much");
     reason = reason_of("conv2d x=4x32x16x16 w=64x32x3x3 pad=1 stride=2");
     if (has_strided()) {
         assert_null(reason);
@@ -81,7 +92,7 @@ static void check_refusals(void **state) {
     }
     assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=2 dilation=2"), "dilated");
     assert_string_equal(reason_of("conv2d x=4x64x8x8 w=64x32x3x3 pad=1 groups=2"), "grouped");
-    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1,1,3,1"), "padded by more than 2");
+    assert_string_equal(reason_of("conv2d x=4x32x8x8 w=64x32x3x3 pad=1,1,3,1"), "padded by a whole filter");
     assert_string_equal(reason_of("conv2d x=3x32x8x8 w=64x32x3x3 pad=1"), "direct is faster here: few pixels");
     assert_string_equal(reason_of("conv2d x=64x32x5x5 w=64x32x3x3 pad=1"), "direct is faster here: tiles mostly empty");
     assert_string_equal(reason_of("conv2d_dgrad dy=99x64x3x3 w=64x32x3x3 pad=1 src=3"),
@@ -125,6 +136,9 @@ static void check_threads(void **state) {
         "conv2d_wgrad x=50x64x16x15 dy=50x96x16x15 kernel=3 pad=1", /* by shares */
         "conv2d_wgrad x=40x256x4x4 dy=40x256x4x4 kernel=3 pad=1",   /* by blocks, or by frequencies */
         "conv2d_wgrad x=100x272x7x7 dy=100x208x7x7 kernel=3 pad=1",
+        "conv2d x=9x64x16x16 w=64x64x5x5 pad=2",
+        "conv2d_dgrad dy=9x64x16x16 w=64x64x5x5 pad=2 src=16",
+        "conv2d_wgrad x=30x64x16x15 dy=30x96x16x15 kernel=5 pad=2",
         "conv2d x=20x256x16x16 w=96x256x3x3 pad=1 stride=2",
         "conv2d_dgrad dy=50x96x8x8 w=96x64x3x3 pad=1 stride=2 src=16",
         "conv2d_wgrad x=50x64x16x16 dy=50x96x8x8 kernel=3 pad=1 stride=2",
@@ -138,6 +152,7 @@ static void check_threads(void **state) {
         size_t           bytes, again;
         if (low && !has_low()) continue;
         if (strstr(line, "stride=2") != NULL && !has_strided()) continue;
+        if ((strstr(line, "5x5") != NULL || strstr(line, "kernel=5") != NULL) && (low || !has_five())) continue;
         if (!impl_case_parse(line, &c, why)) fail_msg("%s", why);
         unsigned char *one = results_of(&c, low, 1, &bytes);
         for (size_t t = 0; t < sizeof counts / sizeof counts[0]; t++) {
@@ -230,7 +245,7 @@ static void check_whole(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(check_refusals), cmocka_unit_test(check_threads),
                                        cmocka_unit_test(check_whole)};
-    if (ath__winograd_kernels(ATH_F32, 1, false) == NULL) {
+    if (ath__winograd_kernels(ATH_F32, 3, 1, false) == NULL) {
         print_message("no Winograd kernels for this processor\n");
         return 77;
     }

@@ -7,7 +7,8 @@
  * Neural Networks, CVPR 2016.) "." is element by element: for each of the (m+2)^2 elements ("frequencies") the sum over
  * channels is a matrix product of its own. m is 4 in float32, which saves 3 products of 4, and 2 in bfloat16, which
  * saves 5 of 9 and hardly amplifies the rounding of what is multiplied; the matrices are in winograd_f4.inc.h and
- * winograd_f2.inc.h. Stride 2 takes 25 products of 36, with which some of direct kernels' slowness there goes too
+ * winograd_f2.inc.h. 5x5 filters are taken in
+ * float32 alone, with 36 products of 100 (winograd_f2x5.inc.h). Stride 2 takes 25 products of 36, with which some of direct kernels' slowness there goes too
  * (winograd_s2.inc.h). In bfloat16 activations, transformed tiles and transformed filters are bfloat16; transforms,
  * products and sums are float32.
  *
@@ -24,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-    ATH_WINOGRAD_CELLS = 9,     /* elements of a filter */
+    ATH_WINOGRAD_CELLS = 25,    /* most elements of a filter */
     ATH_WINOGRAD_LANES = 16,    /* most channels per block */
     ATH_WINOGRAD_SEGMENT = 128, /* most tiles in a segment */
 };
@@ -95,6 +96,7 @@ struct ath__winograd_kernels {
     int panel;       /* blocks per panel of transformed weights */
     int out, in;     /* rows and columns of a tile of results, and of the source behind it */
     int step;        /* rows or columns of the source from one tile to the next */
+    int taps;        /* rows and columns of a filter */
     int frequencies; /* elements of a transformed tile or filter */
     int pair;        /* neighbours in a reduction that stand together */
     int size;        /* bytes of an element of activations, transformed tiles and transformed filters */
@@ -108,10 +110,10 @@ struct ath__winograd_kernels {
     void (*gather_x)(const struct ath__winograd_gather *gather);      /* ... and for a weight gradient */
     void (*gather_dy)(const struct ath__winograd_gather *gather);     /* A dy A^T */
     void (*scatter)(const struct ath__winograd_scatter *scatter);     /* A^T m A */
-    /* U = G g G^T for `count` vectors of filters, a multiple of `pair`: g at from + i * 9 * lanes (cell, lane), turned
+    /* U = G g G^T for `count` vectors of filters, a multiple of `pair`: g at from + i * taps^2 * lanes (cell, lane), turned
      * by 180 degrees if `turned`; element f goes to to[f * to_frequency + i * to_step], `pair` vectors interleaved. */
     void (*filters)(const float *from, int64_t count, bool turned, void *to, int64_t to_frequency, int64_t to_step);
-    /* dg = G^T s G: element f of vector i at from[f * from_frequency + i * lanes]; to + i * 9 * lanes (cell, lane). */
+    /* dg = G^T s G: element f of vector i at from[f * from_frequency + i * lanes]; to + i * taps^2 * lanes (cell, lane). */
     void (*filters_back)(const float *from, int64_t from_frequency, int64_t count, float *to);
     void (*product)(const struct ath__winograd_product *product);
     void (*gradient)(const struct ath__winograd_gradient *gradient);
@@ -121,6 +123,7 @@ struct ath__winograd_kernels {
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx2;
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx512bf16;
+extern const struct ath__winograd_kernels ath__winograd_f2x5_kernels_avx512;
 /* Stride 2: convolution and weight gradient; data gradient with padding 1. */
 extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512bf16;

@@ -1,5 +1,5 @@
 /* The Winograd kernels over one vector vocabulary. The including file includes vec_*.h, the transforms (winograd_f2, _f4,
- * _s2 or _s2_turned.inc.h) and what is stored (winograd_f32.inc.h or its own):
+ * _f2x5, _s2 or _s2_turned.inc.h) and what is stored (winograd_f32.inc.h or its own):
  *
  *     PAIR, element        1 and float, or 2 and bfloat16 as uint16_t
  *     e_load, e_store      a vector of elements
@@ -40,7 +40,7 @@
 enum {
     FREQUENCIES = SIDE * SIDE,
     SPAN = IN > OUT ? IN : OUT,
-    CELL_COUNT = ATH_WINOGRAD_CELLS,
+    CELL_COUNT = TAPS * TAPS,
     PANEL = 2,
     GRADIENT_VECTORS = 3,
     UNITS = VL / PAIR, /* of one tile in a channel block */
@@ -214,12 +214,12 @@ static void scatter(const struct ath__winograd_scatter *s) {
 ALWAYS_INLINE void filter_tile(const float *from, bool turned, vf u[SIDE][SIDE]) {
     const float *cell = from + (turned ? (CELL_COUNT - 1) * VL : 0);
     int64_t      step = turned ? -VL : VL;
-    vf           half[SIDE][3];
+    vf           half[SIDE][TAPS];
     UNROLL
-    for (int column = 0; column < 3; column++) {
-        vf g[3], v[SIDE];
+    for (int column = 0; column < TAPS; column++) {
+        vf g[TAPS], v[SIDE];
         UNROLL
-        for (int row = 0; row < 3; row++) g[row] = v_load(cell + (row * 3 + column) * step);
+        for (int row = 0; row < TAPS; row++) g[row] = v_load(cell + (row * TAPS + column) * step);
         filter_1d(g, v);
         UNROLL
         for (int row = 0; row < SIDE; row++) half[row][column] = v[row];
@@ -244,23 +244,23 @@ static void filters(const float *from, int64_t count, bool turned, void *to, int
 
 static void filters_back(const float *from, int64_t from_frequency, int64_t count, float *to) {
     for (int64_t i = 0; i < count; i++) {
-        vf half[3][SIDE];
+        vf half[TAPS][SIDE];
         UNROLL
         for (int column = 0; column < SIDE; column++) {
-            vf s[SIDE], g[3];
+            vf s[SIDE], g[TAPS];
             UNROLL
             for (int row = 0; row < SIDE; row++)
                 s[row] = v_load(from + (row * SIDE + column) * from_frequency + i * VL);
             filter_back_1d(s, g);
             UNROLL
-            for (int row = 0; row < 3; row++) half[row][column] = g[row];
+            for (int row = 0; row < TAPS; row++) half[row][column] = g[row];
         }
-        for (int row = 0; row < 3; row++) {
-            vf g[3];
+        for (int row = 0; row < TAPS; row++) {
+            vf g[TAPS];
             filter_back_1d(half[row], g);
             UNROLL
-            for (int column = 0; column < 3; column++)
-                v_store(to + (i * CELL_COUNT + row * 3 + column) * VL, g[column]);
+            for (int column = 0; column < TAPS; column++)
+                v_store(to + (i * CELL_COUNT + row * TAPS + column) * VL, g[column]);
         }
     }
 }
@@ -427,9 +427,9 @@ static void gradient(const struct ath__winograd_gradient *g) {
 
 #define ATH_WINOGRAD_KERNELS_TABLE                                                                                     \
     {                                                                                                                  \
-        .lanes = VL, .panel = PANEL, .out = OUT, .in = IN, .step = STEP, .frequencies = FREQUENCIES, .pair = PAIR,     \
-        .size = sizeof(element), .segment = SEGMENT, .block_tiles = BLOCK_TILES, .chunk_tiles = CHUNK_TILES,           \
-        .many_channels = MANY_CHANNELS, .gather_source = gather_source, .gather_x = GATHER_X, .gather_dy = gather_dy,  \
-        .scatter = scatter, .filters = filters, .filters_back = filters_back, .product = product,                      \
-        .gradient = gradient,                                                                                          \
+        .lanes = VL, .panel = PANEL, .out = OUT, .in = IN, .step = STEP, .taps = TAPS, .frequencies = FREQUENCIES,     \
+        .pair = PAIR, .size = sizeof(element), .segment = SEGMENT, .block_tiles = BLOCK_TILES,                         \
+        .chunk_tiles = CHUNK_TILES, .many_channels = MANY_CHANNELS, .gather_source = gather_source,                    \
+        .gather_x = GATHER_X, .gather_dy = gather_dy, .scatter = scatter, .filters = filters,                          \
+        .filters_back = filters_back, .product = product, .gradient = gradient,                                        \
     }

@@ -7,7 +7,7 @@
  *
  * They amplify rounding by 1.7 (tests/op/test_impl_cases.c defines the measure).
  */
-enum { OUT = 2, IN = 4, STEP = 2, SIDE = 4 };
+enum { OUT = 2, IN = 4, STEP = 2, SIDE = 4, TAPS = 3 };
 
 /* B^T d. */
 static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[SIDE]) {

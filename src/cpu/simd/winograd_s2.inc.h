@@ -13,7 +13,7 @@
  *
  * In two dimensions that is 25 products instead of 36.
  */
-enum { OUT = 2, IN = 5, STEP = 4, SIDE = 5 };
+enum { OUT = 2, IN = 5, STEP = 4, SIDE = 5, TAPS = 3 };
 
 /* B^T d. */
 static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[SIDE]) {

@@ -9,7 +9,7 @@
  *           |  1   0   0   0  |                                     |  1   0   0  |
  *           |  0   0   1   0  |                                     |  0   1   0  |
  */
-enum { OUT = 4, IN = 3, STEP = 2, SIDE = 5 };
+enum { OUT = 4, IN = 3, STEP = 2, SIDE = 5, TAPS = 3 };
 
 /* B^T d. */
 static inline __attribute__((always_inline)) void source_1d(const vf d[IN], vf v[SIDE]) {
