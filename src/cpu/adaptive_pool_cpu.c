@@ -15,6 +15,7 @@
 #include "tensor/dtype.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { LANES = 64, ROWS_AT_ONCE = 64 };
 
@@ -54,7 +55,14 @@ static void add_positions(const struct pool_work *work, int64_t at, int64_t coun
                           double *acc) {
     const void *x = work->exec->in[0];
     ath_dtype   dtype = work->exec->problem->in[0].dtype;
-    if (dtype != ATH_F32) {
+    if (dtype == ATH_BF16 && inner == n) {
+        float rows[ROWS_AT_ONCE * LANES];
+        for (int64_t r = 0; r < count; r += ROWS_AT_ONCE) {
+            int64_t next = count - r < ROWS_AT_ONCE ? count - r : ROWS_AT_ONCE;
+            work->kernels->from_bf16((const uint16_t *)x + at + r * inner, rows, next * n);
+            work->kernels->add_rows(rows, next, n, acc, n);
+        }
+    } else if (dtype != ATH_F32) {
         for (int64_t r = 0; r < count; r++)
             for (int64_t i = 0; i < n; i++) acc[i] += load(x, dtype, at + r * inner + i);
     } else if (inner == 1) {
@@ -127,6 +135,23 @@ static void pool_task(int64_t task, void *context) {
     }
 }
 
+/* One plane of dx where one average covers all of it: the same share everywhere. */
+static void share_task(int64_t plane, void *context) {
+    const struct pool_work *work = context;
+    int64_t                 inner = work->x.inner, area = work->x.height * work->x.width;
+    ath_dtype               from = work->exec->problem->in[0].dtype, to = work->exec->problem->out[0].dtype;
+    size_t                  size = ath_dtype_size(to);
+    for (int64_t lane = 0; lane < inner; lane += LANES) {
+        int64_t n = inner - lane < LANES ? inner - lane : LANES;
+        double  share[LANES];
+        char   *dx = (char *)work->exec->out[0] + (size_t)(plane * area * inner + lane) * size;
+        for (int64_t i = 0; i < n; i++)
+            share[i] = load(work->exec->in[0], from, plane * inner + lane + i) / (double)area;
+        store(dx, to, 0, n, share);
+        for (int64_t i = 1; i < area; i++) memcpy(dx + (size_t)(i * inner) * size, dx, (size_t)n * size);
+    }
+}
+
 /* One row of one plane of dx. */
 static void grad_task(int64_t task, void *context) {
     const struct pool_work *work = context;
@@ -173,7 +198,10 @@ static ath_status pool_grad_run(const struct ath__exec *exec, void *state) {
     work.workspace_in = exec->problem->ins > 1 ? exec->in[1] : NULL;
     ath__planes_make(&work.x, &exec->problem->out[0]);
     ath__planes_make(&work.y, &exec->problem->in[0]);
-    ath__parallel(work.x.planes * work.x.height, grad_task, &work);
+    if (!work.is_max && work.y.height == 1 && work.y.width == 1)
+        ath__parallel(work.x.planes, share_task, &work);
+    else
+        ath__parallel(work.x.planes * work.x.height, grad_task, &work);
     return ATH_OK;
 }
 

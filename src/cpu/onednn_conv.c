@@ -203,6 +203,26 @@ void ath__onednn_conv_layouts(ath__onednn_direction direction, struct ath__layou
     parts_put(direction, &best, wish);
 }
 
+/* The descriptor for operands whose layouts are settled. Where a dimension has one step (a grey picture's channels),
+ * several of oneDNN's descriptors say the same memory, and a kernel may know one of them only: then oneDNN names its own
+ * for the weights, if that is what they lie in. */
+static dnnl_primitive_desc_t settled_pd(ath__onednn_direction direction, const ath_conv2d_attrs *attrs,
+                                        const struct parts *parts) {
+    dnnl_primitive_desc_t pd = make_pd(direction, attrs, parts, (struct open_layouts){false, false, false});
+    if (pd != NULL && ath__onednn_quality_of(pd) == ATH_ONEDNN_JIT) return pd;
+    struct parts          named = *parts;
+    dnnl_primitive_desc_t other = make_pd(direction, attrs, parts, (struct open_layouts){false, true, false});
+    if (other == NULL) return pd;
+    bool better = pd == NULL || ath__onednn_quality_of(other) > ath__onednn_quality_of(pd);
+    if (better && read_layouts(direction, other, attrs->groups, &named) &&
+        ath__layout_same_memory(&parts->weights.shape, &named.weights.layout, &parts->weights.layout)) {
+        if (pd != NULL) dnnl_primitive_desc_destroy(pd);
+        return other;
+    }
+    dnnl_primitive_desc_destroy(other);
+    return pd;
+}
+
 const char *ath__onednn_conv_refuse(ath__onednn_direction direction, const struct ath__problem *problem) {
     const ath_conv2d_attrs *attrs = problem->attrs;
     struct parts            parts;
@@ -212,7 +232,7 @@ const char *ath__onednn_conv_refuse(ath__onednn_direction direction, const struc
          !ath__layout_same_memory(&parts.dst.shape, &parts.residual.layout, &parts.dst.layout)))
         return "the residual must have the type and layout of the output";
     if (parts.bias.present && !ath__layout_is_plain(&parts.bias.layout, 1)) return "the bias must be plain";
-    dnnl_primitive_desc_t pd = make_pd(direction, attrs, &parts, (struct open_layouts){false, false, false});
+    dnnl_primitive_desc_t pd = settled_pd(direction, attrs, &parts);
     if (pd == NULL) return "oneDNN has no convolution for these types, layouts or post-operations on this processor";
     ath__onednn_quality quality = ath__onednn_quality_of(pd);
     dnnl_primitive_desc_destroy(pd);
@@ -225,7 +245,7 @@ ath_status ath__onednn_conv_prepare(ath__onednn_direction direction, const struc
     struct ath__onednn_arg args[4];
     int                    count = 0;
     parts_get(direction, problem->ins, problem->in, problem->outs, problem->out, &parts);
-    dnnl_primitive_desc_t pd = make_pd(direction, problem->attrs, &parts, (struct open_layouts){false, false, false});
+    dnnl_primitive_desc_t pd = settled_pd(direction, problem->attrs, &parts);
     if (pd == NULL)
         return ath__fail(err, ATH_DEVICE, problem->op, "oneDNN refused a convolution that it offered before");
     ath__onednn_md_ref src = src_md(direction, pd), dst = dst_md(direction, pd), weights = weights_md(direction, pd);

@@ -1,9 +1,10 @@
-/* conv2d and conv2d_dgrad by Winograd's F(4x4, 3x3) (see simd/winograd.h).
+/* conv2d and conv2d_dgrad by Winograd's method (see simd/winograd.h).
  *
  *     y  = act(conv(x, w) + bias + residual)
  *     dx = conv(dy, w'), w'[c,k,r,s] = w[k,c,2-r,2-s], with 2 - padding
  *
- * Three steps: transform tiles of the source, 36 matrix products with the transformed filters, transform back. Two
+ * Three steps: transform tiles of the source, a matrix product with the transformed filters per frequency, transform
+ * back. Two
  * orders of them, by where the bulk of the data is:
  *
  *     by tiles      (few channels) all filters are transformed first. Then each thread takes a block of tiles at a time
@@ -22,10 +23,12 @@
 #include "cpu/winograd_common.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum {
     MOST_TILES = 32, /* whose places a task lists at a time */
-    MOST_LANES = 16,
+    MOST_AHEAD = 64, /* ... asks memory for */
+    MOST_LANES = ATH_WINOGRAD_LANES,
 };
 
 struct conv {
@@ -39,14 +42,15 @@ struct conv {
     int64_t                             chunk; /* tiles in hand: of a thread, or of all        */
     int64_t                             group; /* blocks of result channels multiplied at a time */
     int64_t                             slots; /* pieces of scratch, each one thread's         */
-    int64_t                             source_frequency, result_frequency, filter_frequency;
-    int64_t                             shared_floats, slot_floats;
+    int64_t                             source_frequency, result_frequency, filter_frequency; /* elements */
+    int64_t                             source_bytes, result_bytes, filter_bytes;
 };
 
 struct conv_run {
     const struct conv *conv;
-    const float       *from, *w, *bias, *residual;
-    float             *to, *shared, *slots;
+    const char        *from, *w, *residual;
+    const float       *bias;
+    char              *to, *shared, *slots;
     int64_t            first, count; /* the chunk's tiles */
 };
 
@@ -56,12 +60,7 @@ static int64_t min_i64(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-enum {
-    MANY_CHANNELS = 256,  /* from here on by channels */
-    TILES_PER_BLOCK = 24, /* by tiles: 36 * 24 * 128 floats are 432 KiB */
-    TILES_PER_CHUNK = 252,
-    GROUP_LANES = 64, /* result channels in a group */
-};
+enum { GROUP_LANES = 64 }; /* result channels in a group */
 
 static int64_t pieces(int64_t whole, int64_t piece) {
     return (whole + piece - 1) / piece;
@@ -83,31 +82,35 @@ static int64_t fair_group(const struct conv *conv, int64_t largest) {
  * them. */
 static void set_order(struct conv *conv) {
     int64_t largest = min_i64(GROUP_LANES / conv->kernels->lanes, conv->to_blocks);
-    conv->by_channels =
-        conv->shape.from_channels >= MANY_CHANNELS && pieces(conv->to_blocks, conv->kernels->panel) >= conv->slots;
+    conv->by_channels = conv->shape.from_channels >= conv->kernels->many_channels &&
+                        pieces(conv->to_blocks, conv->kernels->panel) >= conv->slots;
     if (conv->by_channels) {
-        conv->chunk = min_i64(TILES_PER_CHUNK, conv->tiles);
+        conv->chunk = pieces(conv->tiles, pieces(conv->tiles, conv->kernels->chunk_tiles));
         conv->group = fair_group(conv, largest);
     } else {
-        int64_t blocks = pieces(pieces(conv->tiles, TILES_PER_BLOCK), conv->slots) * conv->slots;
+        int64_t blocks = pieces(pieces(conv->tiles, conv->kernels->block_tiles), conv->slots) * conv->slots;
         conv->chunk = pieces(conv->tiles, blocks);
         conv->group = largest;
     }
 }
 
 static void set_areas(struct conv *conv) {
-    int64_t lanes = conv->kernels->lanes, all = ATH_WINOGRAD_FREQUENCIES;
-    int64_t filters = (conv->by_channels ? conv->group : conv->to_blocks) * lanes;
-    conv->source_frequency = ath__winograd_frequency(conv->chunk * conv->shape.from_channels);
-    conv->result_frequency = ath__winograd_frequency(conv->chunk * conv->group * lanes);
-    conv->filter_frequency = ath__winograd_frequency(filters * conv->shape.from_channels);
-    if (conv->by_channels) {
-        conv->shared_floats = all * conv->source_frequency;
-        conv->slot_floats = all * (conv->filter_frequency + conv->result_frequency);
-    } else {
-        conv->shared_floats = all * conv->filter_frequency;
-        conv->slot_floats = all * (conv->source_frequency + conv->result_frequency);
-    }
+    const struct ath__winograd_kernels *kernels = conv->kernels;
+    int64_t filters = (conv->by_channels ? conv->group : conv->to_blocks) * kernels->lanes, all = kernels->frequencies;
+    conv->source_frequency = ath__winograd_frequency(conv->chunk * conv->shape.from_channels, kernels->size);
+    conv->filter_frequency = ath__winograd_frequency(filters * conv->shape.from_channels, kernels->size);
+    conv->result_frequency = ath__winograd_frequency(conv->chunk * conv->group * kernels->lanes, sizeof(float));
+    conv->source_bytes = all * conv->source_frequency * kernels->size;
+    conv->filter_bytes = all * conv->filter_frequency * kernels->size;
+    conv->result_bytes = all * conv->result_frequency * (int64_t)sizeof(float);
+}
+
+/* Of what all threads share, and of one thread's slot. */
+static int64_t shared_bytes(const struct conv *conv) {
+    return conv->by_channels ? conv->source_bytes : conv->filter_bytes;
+}
+static int64_t slot_bytes(const struct conv *conv) {
+    return (conv->by_channels ? conv->filter_bytes : conv->source_bytes) + conv->result_bytes;
 }
 
 static ath_status prepare(const struct ath__problem *problem, bool turned, void **state, ath_error *err) {
@@ -115,9 +118,9 @@ static ath_status prepare(const struct ath__problem *problem, bool turned, void 
     struct conv            *conv = ATH_NEW(struct conv);
     *state = conv;
     if (conv == NULL) return ath__fail_memory(err, problem->op);
-    const ath_shape *in = &problem->in[0].shape, *out = &problem->out[0].shape;
-    conv->kernels = ath__winograd_kernels();
-    conv->shape = ath__winograd_shape_of(attrs, turned ? out : in, turned ? in : out, turned);
+    const struct ath__desc *in = &problem->in[0], *out = &problem->out[0];
+    conv->shape = ath__winograd_shape_of(attrs, turned ? out : in, &problem->in[1], turned ? in : out, turned);
+    conv->kernels = conv->shape.kernels;
     conv->turned = turned;
     conv->act = turned ? ATH_ACT_NONE : attrs->act;
     conv->from_blocks = conv->shape.from_channels / conv->kernels->lanes;
@@ -132,38 +135,60 @@ static ath_status prepare(const struct ath__problem *problem, bool turned, void 
 static size_t scratch(const struct ath__problem *problem, const void *state) {
     const struct conv *conv = state;
     (void)problem;
-    return (size_t)(conv->shared_floats + conv->slots * conv->slot_floats) * sizeof(float);
+    return (size_t)(shared_bytes(conv) + conv->slots * slot_bytes(conv));
 }
 
 /* ---- the three steps --------------------------------------------------------------------------------------------- */
 
+/* `lanes` rows of the weights, `stride` apart, of `valid` filters each and 0 up to `lanes`, in float32: the weights
+ * themselves, or a copy in `rows`. */
+static const float *weight_rows(const struct conv_run *run, int64_t at, int64_t *stride, int64_t valid, float *rows) {
+    const struct ath__winograd_kernels *kernels = run->conv->kernels;
+    bool                                low = kernels->size != sizeof(float);
+    if (!low && valid >= kernels->lanes) return (const float *)(const void *)run->w + at;
+    int64_t cells = ath__winograd_cells(kernels), count = kernels->lanes * cells;
+    int64_t there = min_i64(valid, kernels->lanes) * cells;
+    for (int64_t j = 0; j < kernels->lanes; j++) {
+        const void *from = run->w + (at + j * *stride) * kernels->size;
+        if (low)
+            ath__kernels()->from_bf16(from, rows + j * count, there);
+        else
+            memcpy(rows + j * count, from, (size_t)there * sizeof(float));
+        memset(rows + j * count + there, 0, (size_t)(count - there) * sizeof(float));
+    }
+    *stride = count;
+    return rows;
+}
+
 /* Transforms the filters from one block of source channels to result blocks first .. first + count-1, a panel. */
-static void transform_filters(const struct conv_run *run, int64_t source, int64_t first, int64_t count, float *to) {
-    const struct conv         *conv = run->conv;
-    const struct ath__kernels *plain = ath__kernels();
-    int64_t                    lanes = conv->kernels->lanes, cells = ATH_WINOGRAD_CELLS;
-    int64_t                    froms = conv->shape.from_channels, tos = conv->shape.to_channels;
-    float                      turned[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS];
+static void transform_filters(const struct conv_run *run, int64_t source, int64_t first, int64_t count, char *to) {
+    const struct conv                  *conv = run->conv;
+    const struct ath__kernels          *plain = ath__kernels();
+    const struct ath__winograd_kernels *kernels = conv->kernels;
+    int64_t                             lanes = kernels->lanes, cells = ath__winograd_cells(kernels);
+    int64_t                             across = conv->turned ? conv->shape.to_valid : conv->shape.from_valid;
+    float turned[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS], rows[MOST_LANES * MOST_LANES * ATH_WINOGRAD_CELLS];
     for (int64_t i = 0; i < count; i++) {
-        int64_t result = (first + i) * lanes;
-        if (!conv->turned)
-            plain->transpose(run->w + (result * froms + source * lanes) * cells, froms * cells, turned, lanes, lanes,
-                             lanes * cells);
+        int64_t      result = (first + i) * lanes, stride = across * cells;
+        int64_t      row = conv->turned ? source * lanes : result, column = conv->turned ? result : source * lanes;
+        const float *w = weight_rows(run, row * stride + column * cells, &stride, across - column, rows);
+        if (!conv->turned) plain->transpose(w, stride, turned, lanes, lanes, lanes * cells);
         for (int64_t j = 0; conv->turned && j < lanes; j++)
-            plain->transpose(run->w + ((source * lanes + j) * tos + result) * cells, cells, turned + j * cells * lanes,
-                             lanes, lanes, cells);
-        conv->kernels->filters(turned, lanes, conv->turned, to + (source * lanes * count + i) * lanes,
-                               conv->filter_frequency, count * lanes);
+            plain->transpose(w + j * stride, cells, turned + j * cells * lanes, lanes, lanes, cells);
+        kernels->filters(turned, lanes, conv->turned,
+                         to + (source * lanes * count + i * kernels->pair) * lanes * kernels->size,
+                         conv->filter_frequency, count * lanes);
     }
 }
 
 /* Transforms tiles first .. first + count-1 of a range of channel blocks; they are tiles at .. of the transformed. */
 static void transform_source(const struct conv_run *run, int64_t first, int64_t count, int64_t channel,
-                             int64_t channels, int64_t capacity, float *to) {
-    const struct conv        *conv = run->conv;
-    int64_t                   lanes = conv->kernels->lanes, plane = conv->shape.from_size[0] * conv->shape.from_size[1];
-    struct ath__winograd_tile tiles[MOST_TILES];
-    struct ath__winograd_gather gather = {.from = run->from + channel * plane * lanes,
+                             int64_t channels, int64_t capacity, char *to) {
+    const struct conv          *conv = run->conv;
+    int64_t                     lanes = conv->kernels->lanes, size = conv->kernels->size;
+    int64_t                     plane = conv->shape.from_size[0] * conv->shape.from_size[1];
+    struct ath__winograd_tile   tiles[MOST_TILES];
+    struct ath__winograd_gather gather = {.from = run->from + channel * plane * lanes * size,
                                           .tiles = tiles,
                                           .channel_blocks = channels,
                                           .from_channel = plane * lanes,
@@ -172,7 +197,7 @@ static void transform_source(const struct conv_run *run, int64_t first, int64_t 
                                           .to_channel = capacity * lanes};
     for (int64_t i = 0; i < count; i += MOST_TILES) {
         gather.count = min_i64(MOST_TILES, count - i);
-        gather.to = to + (channel * capacity + i) * lanes;
+        gather.to = to + (channel * capacity + i) * lanes * size;
         ath__winograd_source_tiles(&conv->shape, first + i, gather.count, tiles);
         conv->kernels->gather_source(&gather);
     }
@@ -183,7 +208,7 @@ static void transform_result(const struct conv_run *run, int64_t first, int64_t 
                              const float *from) {
     const struct conv           *conv = run->conv;
     int64_t                      lanes = conv->kernels->lanes, plane = conv->shape.to_size[0] * conv->shape.to_size[1];
-    int64_t                      offset = block * plane * lanes;
+    int64_t                      offset = block * plane * lanes * conv->kernels->size;
     struct ath__winograd_tile    tiles[MOST_TILES];
     struct ath__winograd_scatter scatter = {.tiles = tiles,
                                             .to = run->to + offset,
@@ -204,9 +229,15 @@ static void transform_result(const struct conv_run *run, int64_t first, int64_t 
     }
 }
 
+/* Bytes of a block's filters before those of block `block`. */
+static int64_t filter_offset(const struct conv *conv, int64_t block) {
+    return block * conv->kernels->lanes * conv->shape.from_channels * conv->kernels->size;
+}
+
 /* The products and results of one group of result blocks. */
 static void multiply_group(const struct conv_run *run, int64_t first, int64_t count, int64_t block, int64_t blocks,
-                           const float *source, const float *filters, float *products) {
+                           const char *source, const char *filters, float *products,
+                           struct ath__winograd_ahead *ahead) {
     const struct conv           *conv = run->conv;
     int64_t                      lanes = conv->kernels->lanes;
     struct ath__winograd_product product = {.tiles = count,
@@ -214,11 +245,12 @@ static void multiply_group(const struct conv_run *run, int64_t first, int64_t co
                                             .to_blocks = blocks,
                                             .from_channel = count * lanes,
                                             .to_channel = count * lanes};
-    for (int64_t f = 0; f < ATH_WINOGRAD_FREQUENCIES; f++) {
-        product.from = source + f * conv->source_frequency;
-        product.weights = filters + f * conv->filter_frequency;
+    for (int64_t f = 0; f < conv->kernels->frequencies; f++) {
+        product.from = source + f * conv->source_frequency * conv->kernels->size;
+        product.weights = filters + f * conv->filter_frequency * conv->kernels->size;
         product.to = products + f * conv->result_frequency;
         conv->kernels->product(&product);
+        if (ahead != NULL) ath__winograd_prefetch(ahead, conv->kernels->frequencies * pieces(conv->to_blocks, blocks));
     }
     transform_result(run, first, count, block, blocks, products);
 }
@@ -232,22 +264,44 @@ static void filters_task(int64_t task, void *context) {
     int64_t                panel = task / conv->from_blocks, source = task % conv->from_blocks;
     int64_t                first = panel * conv->kernels->panel;
     int64_t                count = min_i64(conv->kernels->panel, conv->to_blocks - first);
-    transform_filters(run, source, first, count,
-                      run->shared + first * conv->kernels->lanes * conv->shape.from_channels);
+    transform_filters(run, source, first, count, run->shared + filter_offset(conv, first));
+}
+
+/* What comes behind a block: the source tiles from `first` on, which are listed in `tiles`. */
+static struct ath__winograd_ahead look_ahead(const struct conv_run *run, int64_t first, int64_t end,
+                                             struct ath__winograd_tile *tiles) {
+    const struct conv                  *conv = run->conv;
+    const struct ath__winograd_kernels *kernels = conv->kernels;
+    int64_t                             pixel = kernels->lanes * kernels->size;
+    struct ath__winograd_ahead          ahead = {.from = run->from,
+                                                 .tiles = tiles,
+                                                 .count = min_i64(min_i64(conv->chunk, MOST_AHEAD), end - first),
+                                                 .channel_blocks = conv->from_blocks,
+                                                 .channel_bytes = conv->shape.from_size[0] * conv->shape.from_size[1] * pixel,
+                                                 .row_bytes = conv->shape.from_size[1] * pixel,
+                                                 .wide = kernels->step * pixel,
+                                                 .size = kernels->size,
+                                                 .rows = kernels->step,
+                                                 .skip = kernels->in - kernels->step};
+    ath__winograd_source_tiles(&conv->shape, first, ahead.count, tiles);
+    return ahead;
 }
 
 static void tiles_slot(int64_t slot, void *context) {
-    const struct conv_run *run = context;
-    const struct conv     *conv = run->conv;
-    int64_t                lanes = conv->kernels->lanes, blocks = pieces(conv->tiles, conv->chunk);
-    float                 *source = run->slots + slot * conv->slot_floats;
-    float                 *products = source + ATH_WINOGRAD_FREQUENCIES * conv->source_frequency;
-    for (int64_t i = slot * blocks / conv->slots; i < (slot + 1) * blocks / conv->slots; i++) {
-        int64_t first = i * conv->chunk, count = min_i64(conv->chunk, conv->tiles - first);
+    const struct conv_run    *run = context;
+    const struct conv        *conv = run->conv;
+    int64_t                   blocks = pieces(conv->tiles, conv->chunk);
+    char                     *source = run->slots + slot * slot_bytes(conv);
+    float                    *products = (float *)(void *)(source + conv->source_bytes);
+    struct ath__winograd_tile tiles[MOST_AHEAD];
+    int64_t                   end = min_i64((slot + 1) * blocks / conv->slots * conv->chunk, conv->tiles);
+    for (int64_t first = slot * blocks / conv->slots * conv->chunk, count; first < end; first += count) {
+        count = min_i64(conv->chunk, end - first);
+        struct ath__winograd_ahead ahead = look_ahead(run, first + count, end, tiles);
         transform_source(run, first, count, 0, conv->from_blocks, count, source);
         for (int64_t block = 0; block < conv->to_blocks; block += conv->group)
             multiply_group(run, first, count, block, min_i64(conv->group, conv->to_blocks - block), source,
-                           run->shared + block * lanes * conv->shape.from_channels, products);
+                           run->shared + filter_offset(conv, block), products, &ahead);
     }
 }
 
@@ -269,25 +323,25 @@ static int64_t source_ranges(const struct conv *conv) {
 static void source_task(int64_t task, void *context) {
     const struct conv_run *run = context;
     const struct conv     *conv = run->conv;
-    int64_t                ranges = source_ranges(conv), lanes = conv->kernels->lanes;
+    int64_t                ranges = source_ranges(conv), tile_bytes = conv->kernels->lanes * conv->kernels->size;
     int64_t                channel = task % ranges * SOURCE_BLOCKS, tile = task / ranges * MOST_TILES;
     transform_source(run, run->first + tile, min_i64(MOST_TILES, run->count - tile), channel,
-                     min_i64(SOURCE_BLOCKS, conv->from_blocks - channel), run->count, run->shared + tile * lanes);
+                     min_i64(SOURCE_BLOCKS, conv->from_blocks - channel), run->count, run->shared + tile * tile_bytes);
 }
 
 static void channels_slot(int64_t slot, void *context) {
     const struct conv_run *run = context;
     const struct conv     *conv = run->conv;
-    int64_t                groups = pieces(conv->to_blocks, conv->group), lanes = conv->kernels->lanes;
-    float                 *filters = run->slots + slot * conv->slot_floats;
-    float                 *products = filters + ATH_WINOGRAD_FREQUENCIES * conv->filter_frequency;
+    int64_t                groups = pieces(conv->to_blocks, conv->group);
+    char                  *filters = run->slots + slot * slot_bytes(conv);
+    float                 *products = (float *)(void *)(filters + conv->filter_bytes);
     for (int64_t i = slot * groups / conv->slots; i < (slot + 1) * groups / conv->slots; i++) {
         int64_t first = i * conv->group, blocks = min_i64(conv->group, conv->to_blocks - first);
         for (int64_t block = 0; block < blocks; block += conv->kernels->panel)
             for (int64_t source = 0; source < conv->from_blocks; source++)
                 transform_filters(run, source, first + block, min_i64(conv->kernels->panel, blocks - block),
-                                  filters + block * lanes * conv->shape.from_channels);
-        multiply_group(run, run->first, run->count, first, blocks, run->shared, filters, products);
+                                  filters + filter_offset(conv, block));
+        multiply_group(run, run->first, run->count, first, blocks, run->shared, filters, products, NULL);
     }
 }
 
@@ -312,7 +366,7 @@ static ath_status run_all(const struct ath__exec *exec, void *state) {
                                       .residual = problem->ins > 3 && problem->in[3].present ? exec->in[3] : NULL,
                                       .to = exec->out[0],
                                       .shared = exec->scratch};
-    run.slots = run.shared + conv->shared_floats;
+    run.slots = run.shared + shared_bytes(conv);
     if (conv->by_channels)
         run_by_channels(&run);
     else
@@ -337,10 +391,11 @@ enum {
 
 /* The cost goes by tiles, a direct kernel's by pixels: where tiles are less than half full it is no slower (5x5 images,
  * measured: 0.8 to 1.4 times as fast; 6x6 1.2 to 1.7, 7x7 1.7 to 2.4, whole tiles 2 to 3 times). */
-static const char *refuse_size(const struct ath__winograd_shape *shape) {
-    int64_t pixels = shape->to_size[0] * shape->to_size[1];
-    if (shape->to_size[0] < SMALLEST_SIDE || shape->to_size[1] < SMALLEST_SIDE ||
-        pixels * 2 < shape->tiles[0] * shape->tiles[1] * ATH_WINOGRAD_OUT * ATH_WINOGRAD_OUT)
+static const char *refuse_size(const struct ath__winograd_shape *shape, int64_t stride) {
+    int64_t pixels = shape->to_size[0] * shape->to_size[1], out = shape->kernels->out;
+    int64_t places = shape->tiles[0] * shape->tiles[1] * out * out;
+    if (stride == 2 && pixels * 6 < places * 5) return "direct is faster here: tiles partly empty"; /* 25 of 36 */
+    if (shape->to_size[0] < SMALLEST_SIDE || shape->to_size[1] < SMALLEST_SIDE || pixels * 2 < places)
         return "direct is faster here: tiles mostly empty";
     if (pixels * shape->images < FEWEST_PIXELS) return "direct is faster here: few pixels";
     return NULL;
@@ -348,22 +403,23 @@ static const char *refuse_size(const struct ath__winograd_shape *shape) {
 
 static const char *refuse_forward(const struct ath__problem *problem) {
     const struct ath__desc *y = &problem->out[0];
-    const char             *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y);
+    const char *reason = ath__winograd_refuse(problem->attrs, &problem->in[0], &problem->in[1], y->dtype, y, false);
     if (reason != NULL) return reason;
     if (problem->ins > 2 && problem->in[2].present && problem->in[2].dtype != ATH_F32) return "the bias is not f32";
     if (problem->ins > 3 && problem->in[3].present &&
-        (problem->in[3].dtype != ATH_F32 || !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
+        (problem->in[3].dtype != y->dtype || !ath__layout_same_memory(&y->shape, &problem->in[3].layout, &y->layout)))
         return "the residual must have the type and layout of the output";
-    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, &problem->in[0].shape, &y->shape, false);
-    return refuse_size(&shape);
+    struct ath__winograd_shape shape =
+        ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->in[1], y, false);
+    return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 
 static const char *refuse_backward(const struct ath__problem *problem) {
-    const char *reason = ath__winograd_refuse(problem->attrs, &problem->out[0], &problem->in[1], &problem->in[0]);
+    const struct ath__desc *dx = &problem->out[0], *dy = &problem->in[0];
+    const char             *reason = ath__winograd_refuse(problem->attrs, dx, &problem->in[1], dx->dtype, dy, true);
     if (reason != NULL) return reason;
-    struct ath__winograd_shape shape =
-        ath__winograd_shape_of(problem->attrs, &problem->out[0].shape, &problem->in[0].shape, true);
-    return refuse_size(&shape);
+    struct ath__winograd_shape shape = ath__winograd_shape_of(problem->attrs, dx, &problem->in[1], dy, true);
+    return refuse_size(&shape, ((const ath_conv2d_attrs *)problem->attrs)->stride[0]);
 }
 
 const struct ath__impl ath__impl_winograd_conv2d = {

@@ -83,9 +83,7 @@ FN(act_HARD_SIGMOID) {
     return UNUSED_B_P_Q, v_div(clamp(v_add(a, v_set(3.0f)), 0.0f, 6.0f), v_set(6.0f));
 }
 FN(act_GELU) {
-    UNUSED_B_P_Q;
-    vf half = v_mul(a, v_set(0.5f));
-    return v_fma(half, v_erf(v_mul(a, v_set(0.707106781f))), half);
+    return UNUSED_B_P_Q, v_mul(a, v_phi(a));
 }
 FN(act_SILU) {
     return UNUSED_B_P_Q, v_mul(a, v_sigmoid(a));
@@ -123,10 +121,7 @@ FN(grad_HARD_SIGMOID) {
     return v_select(v_nan(b), b, dx);
 }
 FN(grad_GELU) {
-    UNUSED_P_Q;
-    vf phi = v_fma(v_set(0.5f), v_erf(v_mul(b, v_set(0.707106781f))), v_set(0.5f));
-    vf density = v_mul(v_set(0.398942280f), v_exp(v_mul(v_mul(v_set(-0.5f), b), b)));
-    return v_mul(a, v_fma(b, density, phi));
+    return UNUSED_P_Q, v_mul(a, v_fma(b, v_phi_density(b), v_phi(b)));
 }
 FN(grad_SILU) {
     UNUSED_P_Q;

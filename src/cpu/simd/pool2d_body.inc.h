@@ -9,6 +9,16 @@
  */
 #include "cpu/simd/pool2d_kernel.h"
 
+#include <stdbool.h>
+
+#if defined(ATHANOR_INSTRUMENTED) /* with sanitizers, unrolled code takes long to compile */
+#define UNROLL
+#elif defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 9")
+#endif
+
 typedef int32_t vi __attribute__((vector_size(VL * 4)));
 
 static inline vf pick(vi mask, vf a, vf b) {
@@ -115,12 +125,83 @@ static inline void avg_window(const struct ath__pool_plane *plane, struct reach 
     store_lanes(dtype, y, to + lane, n, v_div(sum, v_set(divisor_of(plane, h, w))));
 }
 
+enum { ROWS_AHEAD = 2 }; /* rows of windows that memory is asked for before their turn */
+
+/* Windows [first, last) of row p, which lie inside the input, with a kernel that is a constant of each copy. */
+static inline __attribute__((always_inline)) void max_inside(const struct ath__pool_plane *plane, int64_t p,
+                                                             int64_t first, int64_t last, ath_dtype dtype,
+                                                             const void *x, void *y, int32_t *workspace,
+                                                             const int kernel) {
+    const ath_pool2d_attrs *attrs = plane->attrs;
+    int64_t                 inner = plane->inner, row = plane->in[1] * inner;
+    int64_t                 size = dtype == ATH_F32 ? sizeof(float) : sizeof(uint16_t);
+    for (int64_t q = first; q < last; q++) {
+        int64_t from = (p * attrs->stride[0] - attrs->pad[0]) * row + (q * attrs->stride[1] - attrs->pad[1]) * inner;
+        int64_t to = (p * plane->out[1] + q) * inner;
+        for (int64_t lane = 0; lane < inner; lane += VL) {
+            const char *ahead = (const char *)x + (from + ROWS_AHEAD * attrs->stride[0] * row + lane) * size;
+            vf          cell[9], best, places = v_set(0.0f);
+            UNROLL
+            for (int i = 0; i < kernel * kernel; i++) {
+                int64_t at = i / kernel * row + i % kernel * inner;
+                if (i / kernel < 2 && i % kernel < 2) __builtin_prefetch(ahead + at * size);
+                cell[i] = load_lanes(dtype, x, from + at + lane, VL);
+            }
+            best = cell[0];
+            UNROLL
+            for (int i = 1; i < kernel * kernel; i++) best = v_max(cell[i], best);
+            /* Backwards, so that the first of equals stays; then the first not-a-number, which no comparison saw. */
+            UNROLL
+            for (int i = kernel * kernel - 1; i >= 0; i--)
+                places = v_select(v_lt(cell[i], best), places, (vf)((vi){0} + (int32_t)i));
+            UNROLL
+            for (int i = kernel * kernel - 1; i >= 0; i--) {
+                vm bad = v_nan(cell[i]);
+                places = v_select(bad, (vf)((vi){0} + (int32_t)i), places);
+                best = v_select(bad, cell[i], best);
+            }
+            store_lanes(dtype, y, to + lane, VL, best);
+            if (workspace != NULL) memcpy(workspace + to + lane, &places, sizeof places);
+        }
+    }
+}
+
+/* Which windows [first, last) of a dimension lie inside the input. */
+static inline void inside(const struct ath__pool_plane *plane, int dim, int64_t *first, int64_t *last) {
+    const ath_pool2d_attrs *attrs = plane->attrs;
+    int64_t                 stride = attrs->stride[dim], room = plane->in[dim] + attrs->pad[dim] - attrs->kernel[dim];
+    *first = (attrs->pad[dim] + stride - 1) / stride;
+    *last = room < 0 ? 0 : room / stride + 1;
+    if (*last > plane->out[dim]) *last = plane->out[dim];
+    if (*first > *last) *first = *last;
+}
+
+/* Does the windows of a row that lie inside, where there is a copy for their kernel; says which these were. */
+static inline void fast_row(const struct ath__pool_plane *plane, int64_t p, ath_dtype dtype, const void *x, void *y,
+                            int32_t *workspace, int64_t *first, int64_t *last) {
+    const ath_pool2d_attrs *attrs = plane->attrs;
+    bool whole = attrs->kind == ATH_POOL_MAX && plane->inner % VL == 0 && plane->valid >= plane->inner;
+    inside(plane, 0, first, last);
+    whole = whole && p >= *first && p < *last && attrs->kernel[0] == attrs->kernel[1];
+    inside(plane, 1, first, last);
+    if (whole && attrs->kernel[0] == 2)
+        max_inside(plane, p, *first, *last, dtype, x, y, workspace, 2);
+    else if (whole && attrs->kernel[0] == 3)
+        max_inside(plane, p, *first, *last, dtype, x, y, workspace, 3);
+    else
+        *first = *last = 0;
+}
+
 static inline void forward_rows(const struct ath__pool_plane *plane, int64_t first, int64_t last, ath_dtype dtype,
                                 const void *x, void *y, int32_t *workspace) {
     int64_t inner = plane->inner;
     for (int64_t p = first; p < last; p++) {
         struct reach h = reach_of(plane, 0, p);
+        int64_t      done, end;
+        fast_row(plane, p, dtype, x, y, workspace, &done, &end);
         for (int64_t q = 0; q < plane->out[1]; q++) {
+            if (q == done && done < end) q = end;
+            if (q == plane->out[1]) break;
             struct reach w = reach_of(plane, 1, q);
             int64_t      to = (p * plane->out[1] + q) * inner;
             if (plane->attrs->kind == ATH_POOL_MAX)
@@ -165,10 +246,42 @@ static inline vf gather_cell(const struct ath__pool_plane *plane, const int64_t 
     return sum;
 }
 
+/* A row of dx where windows stand side by side, each cell in one at most. */
+static inline void side_by_side(const struct ath__pool_plane *plane, int64_t row, ath_dtype dtype, const void *dy,
+                                const int32_t *workspace, void *dx) {
+    int64_t kernel_w = plane->attrs->kernel[1], inner = plane->inner, width = plane->in[1];
+    int64_t p = row / plane->attrs->kernel[0], place = row % plane->attrs->kernel[0] * kernel_w;
+    int64_t windows = p < plane->out[0] ? plane->out[1] : 0;
+    for (int64_t q = 0; q < windows; q++)
+        for (int64_t lane = 0; lane < inner; lane += VL) {
+            int64_t from = (p * plane->out[1] + q) * inner + lane, n = inner - lane;
+            vf      part = load_lanes(dtype, dy, from, n);
+            vi      places = load_places(workspace + from, n);
+            for (int64_t s = 0; s < kernel_w && q * kernel_w + s < width; s++) {
+                vi mine = (vi)(places == (vi){0} + (int32_t)(place + s));
+                store_lanes(dtype, dx, (row * width + q * kernel_w + s) * inner + lane, n, (vf)((vi)part & mine));
+            }
+        }
+    for (int64_t at = windows * kernel_w; at < width; at++)
+        for (int64_t lane = 0; lane < inner; lane += VL)
+            store_lanes(dtype, dx, (row * width + at) * inner + lane, inner - lane, v_set(0.0f));
+}
+
+static inline bool windows_side_by_side(const struct ath__pool_plane *plane) {
+    const ath_pool2d_attrs *attrs = plane->attrs;
+    return attrs->kind == ATH_POOL_MAX && attrs->kernel[0] == attrs->stride[0] &&
+           attrs->kernel[1] == attrs->stride[1] && attrs->pad[0] == 0 && attrs->pad[1] == 0;
+}
+
 static inline void backward_rows(const struct ath__pool_plane *plane, int64_t first, int64_t last, ath_dtype dtype,
                                  const void *dy, const int32_t *workspace, void *dx) {
     int64_t at[2], p[2], q[2];
+    bool    alone = windows_side_by_side(plane);
     for (at[0] = first; at[0] < last; at[0]++) {
+        if (alone) {
+            side_by_side(plane, at[0], dtype, dy, workspace, dx);
+            continue;
+        }
         covering(plane, 0, at[0], &p[0], &p[1]);
         for (at[1] = 0; at[1] < plane->in[1]; at[1]++) {
             covering(plane, 1, at[1], &q[0], &q[1]);

@@ -1,14 +1,25 @@
-/* The Winograd kernels over one vector vocabulary (include vec_*.h first, and define the two tilings below).
+/* The Winograd kernels over one vector vocabulary. The including file includes vec_*.h, the transforms (winograd_f2, _f4,
+ * _f2x5, _s2 or _s2_turned.inc.h) and what is stored (winograd_f32.inc.h or its own):
+ *
+ *     PAIR, element        1 and float, or 2 and bfloat16 as uint16_t
+ *     e_load, e_store      a vector of elements
+ *     e_store_pair         two vectors interleaved, where PAIR is 2
+ *     v_dot(a, b, sum)     per lane sum + a * b, where PAIR is 2 with two products
  *
  * Transforms work on one vector of channels at a time: columns first, into a small array, then rows. Products keep
  * their sums in registers over the whole reduction; neighbouring tiles of a channel block stand together, so that
- * everything that a step broadcasts is a fixed distance from one pointer:
+ * everything that a step broadcasts is a fixed distance from one pointer. A step takes a `unit` from each place, one
+ * float or two bfloat16:
  *
- *     product    R tiles x 2 vectors of results; per channel R broadcasts, 2 loads, 2 R multiply-adds
- *     gradient   R channels x 3 vectors of dy;   per tile    R broadcasts, 3 loads, 3 R multiply-adds
+ *     product    R tiles x 2 vectors of results; per unit of channels R broadcasts, 2 loads, 2 R multiply-adds
+ *     gradient   R channels x 3 vectors of dy;   per unit of tiles    R broadcasts, 3 loads, 3 R multiply-adds
+ *
+ * and defines, by registers, caches and measurement
  *
  *     PRODUCT_ROWS    most tiles in a product's registers, 6 or 14
  *     GRADIENT_ROWS   channels in a gradient's registers, a divisor of the vector's length
+ *     REDUCTION       channels whose products are summed in one go
+ *     SEGMENT, BLOCK_TILES, CHUNK_TILES, MANY_CHANNELS   of the table (winograd.h)
  */
 #include "cpu/simd/winograd.h"
 
@@ -27,124 +38,67 @@
 #endif
 
 enum {
-    OUT = ATH_WINOGRAD_OUT,
-    IN = ATH_WINOGRAD_IN,
-    CELL_COUNT = ATH_WINOGRAD_CELLS,
+    FREQUENCIES = SIDE * SIDE,
+    SPAN = IN > OUT ? IN : OUT,
+    CELL_COUNT = TAPS * TAPS,
     PANEL = 2,
-    REDUCTION = 64, /* channels whose products are summed in one go */
-    SEGMENT = ATH_WINOGRAD_SEGMENT,
     GRADIENT_VECTORS = 3,
+    UNITS = VL / PAIR, /* of one tile in a channel block */
 };
-
-/* The points and what the matrices hold of them. */
-#define PA 0.6875f
-#define PB 1.4375f
-#define PAA (PA * PA)
-#define PBB (PB * PB)
-#define PN (2.0f * PAA * (PAA - PBB))
-#define PM (2.0f * PBB * (PBB - PAA))
-
-/* ---- one-dimensional transforms --------------------------------------------------------------------------------- */
-
-/* B^T d. */
-ALWAYS_INLINE void source_1d(const vf d[IN], vf v[IN]) {
-    vf even_a = v_fma(d[2], v_set(-PBB), d[4]), odd_a = v_fma(d[1], v_set(-PBB), d[3]);
-    vf even_b = v_fma(d[2], v_set(-PAA), d[4]), odd_b = v_fma(d[1], v_set(-PAA), d[3]);
-    v[0] = v_fma(d[0], v_set(PAA * PBB), v_fma(d[2], v_set(-(PAA + PBB)), d[4]));
-    v[1] = v_fma(odd_a, v_set(PA), even_a);
-    v[2] = v_fma(odd_a, v_set(-PA), even_a);
-    v[3] = v_fma(odd_b, v_set(PB), even_b);
-    v[4] = v_fma(odd_b, v_set(-PB), even_b);
-    v[5] = v_fma(d[1], v_set(PAA * PBB), v_fma(d[3], v_set(-(PAA + PBB)), d[5]));
-}
-
-/* A d. */
-ALWAYS_INLINE void gradient_1d(const vf d[OUT], vf v[IN]) {
-    vf even_a = v_fma(d[2], v_set(PAA), d[0]), odd_a = v_fma(d[3], v_set(PAA), d[1]);
-    vf even_b = v_fma(d[2], v_set(PBB), d[0]), odd_b = v_fma(d[3], v_set(PBB), d[1]);
-    v[0] = d[0];
-    v[1] = v_fma(odd_a, v_set(PA), even_a);
-    v[2] = v_fma(odd_a, v_set(-PA), even_a);
-    v[3] = v_fma(odd_b, v_set(PB), even_b);
-    v[4] = v_fma(odd_b, v_set(-PB), even_b);
-    v[5] = d[3];
-}
-
-/* A^T m. */
-ALWAYS_INLINE void result_1d(const vf m[IN], vf y[OUT]) {
-    vf sum_a = v_add(m[1], m[2]), sum_b = v_add(m[3], m[4]);
-    vf difference_a = v_mul(v_sub(m[1], m[2]), v_set(PA)), difference_b = v_mul(v_sub(m[3], m[4]), v_set(PB));
-    y[0] = v_add(m[0], v_add(sum_a, sum_b));
-    y[1] = v_add(difference_a, difference_b);
-    y[2] = v_fma(sum_a, v_set(PAA), v_mul(sum_b, v_set(PBB)));
-    y[3] = v_fma(difference_a, v_set(PAA), v_fma(difference_b, v_set(PBB), m[5]));
-}
-
-/* G g. */
-ALWAYS_INLINE void filter_1d(const vf g[3], vf u[IN]) {
-    vf even_a = v_fma(g[2], v_set(PAA / PN), v_mul(g[0], v_set(1.0f / PN)));
-    vf even_b = v_fma(g[2], v_set(PBB / PM), v_mul(g[0], v_set(1.0f / PM)));
-    u[0] = v_mul(g[0], v_set(1.0f / (PAA * PBB)));
-    u[1] = v_fma(g[1], v_set(PA / PN), even_a);
-    u[2] = v_fma(g[1], v_set(-PA / PN), even_a);
-    u[3] = v_fma(g[1], v_set(PB / PM), even_b);
-    u[4] = v_fma(g[1], v_set(-PB / PM), even_b);
-    u[5] = g[2];
-}
-
-/* G^T s. */
-ALWAYS_INLINE void filter_back_1d(const vf s[IN], vf g[3]) {
-    vf sum_a = v_add(s[1], s[2]), sum_b = v_add(s[3], s[4]);
-    vf difference_a = v_sub(s[1], s[2]), difference_b = v_sub(s[3], s[4]);
-    g[0] = v_fma(s[0], v_set(1.0f / (PAA * PBB)), v_fma(sum_a, v_set(1.0f / PN), v_mul(sum_b, v_set(1.0f / PM))));
-    g[1] = v_fma(difference_a, v_set(PA / PN), v_mul(difference_b, v_set(PB / PM)));
-    g[2] = v_fma(sum_a, v_set(PAA / PN), v_fma(sum_b, v_set(PBB / PM), s[5]));
-}
 
 /* ---- tiles in --------------------------------------------------------------------------------------------------- */
 
-/* A tile of `size` rows and columns, of which all exist or those that `tile` says. */
-ALWAYS_INLINE void gather_tile(const float *from, int64_t from_row, const struct ath__winograd_tile *tile, float *to,
-                               int64_t to_frequency, const int size, const bool all) {
-    vf  half[IN][IN]; /* by row of the result, column of the source */
+ALWAYS_INLINE void transform_1d(const vf *d, vf v[SIDE], const int size) {
+    if (size == IN)
+        source_1d(d, v);
+    else
+        gradient_1d(d, v);
+}
+
+/* Transforms the columns of a tile of `size` rows and columns, of which all exist or those that `tile` says. */
+ALWAYS_INLINE void tile_columns(const element *from, int64_t from_row, const struct ath__winograd_tile *tile,
+                                vf half[SIDE][SPAN], const int size, const bool all) {
     int top = all ? 0 : tile->top, left = all ? 0 : tile->left;
     UNROLL
     for (int column = 0; column < size; column++) {
-        vf   d[IN], v[IN];
+        vf   d[SPAN], v[SIDE];
         bool here = all || (column >= left && column < tile->right);
         UNROLL
         for (int row = 0; row < size; row++)
             d[row] = here && (all || (row >= top && row < tile->bottom))
-                         ? v_load(from + (row - top) * from_row + (column - left) * VL)
+                         ? e_load(from + (row - top) * from_row + (column - left) * VL)
                          : v_set(0);
-        if (size == IN)
-            source_1d(d, v);
-        else
-            gradient_1d(d, v);
+        transform_1d(d, v, size);
         UNROLL
-        for (int row = 0; row < IN; row++) half[row][column] = v[row];
+        for (int row = 0; row < SIDE; row++) half[row][column] = v[row];
     }
-    for (int row = 0; row < IN; row++) {
-        vf v[IN];
-        if (size == IN)
-            source_1d(half[row], v);
-        else
-            gradient_1d(half[row], v);
-        UNROLL
-        for (int column = 0; column < IN; column++) v_store(to + (row * IN + column) * to_frequency, v[column]);
-    }
+}
+
+/* The same of tile i in channel block c. */
+ALWAYS_INLINE void gather_columns(const struct ath__winograd_gather *g, int64_t c, int64_t i, vf half[SIDE][SPAN],
+                                  const int size) {
+    const struct ath__winograd_tile *tile = &g->tiles[i];
+    const element                   *from = (const element *)g->from + c * g->from_channel + tile->at;
+    if (tile->top == 0 && tile->left == 0 && tile->bottom == size && tile->right == size)
+        tile_columns(from, g->from_row, tile, half, size, true);
+    else
+        tile_columns(from, g->from_row, tile, half, size, false);
 }
 
 ALWAYS_INLINE void gather(const struct ath__winograd_gather *g, const int size) {
     for (int64_t c = 0; c < g->channel_blocks; c++)
         for (int64_t i = 0; i < g->count; i++) {
-            const struct ath__winograd_tile *tile = &g->tiles[i];
-            const float                     *from = g->from + c * g->from_channel + tile->at;
-            float                           *to = g->to + c * g->to_channel + i * VL;
-            if (tile->top == 0 && tile->left == 0 && tile->bottom == size && tile->right == size)
-                gather_tile(from, g->from_row, tile, to, g->to_frequency, size, true);
-            else
-                gather_tile(from, g->from_row, tile, to, g->to_frequency, size, false);
+            element *to = (element *)g->to + c * g->to_channel + i * VL;
+            vf       half[SIDE][SPAN]; /* by row of the result, column of the source */
+            gather_columns(g, c, i, half, size);
+            UNROLL
+            for (int row = 0; row < SIDE; row++) {
+                vf v[SIDE];
+                transform_1d(half[row], v, size);
+                UNROLL
+                for (int column = 0; column < SIDE; column++)
+                    e_store(to + (row * SIDE + column) * g->to_frequency, v[column]);
+            }
         }
 }
 
@@ -152,19 +106,57 @@ static void gather_source(const struct ath__winograd_gather *g) {
     gather(g, IN);
 }
 
-static void gather_gradient(const struct ath__winograd_gather *g) {
+#if PAIR == 1 /* nothing to interleave */
+#define GATHER_X gather_source
+
+static void gather_dy(const struct ath__winograd_gather *g) {
     gather(g, OUT);
 }
+#else
+#define GATHER_X gather_x
+
+ALWAYS_INLINE void gather_pairs(const struct ath__winograd_gather *g, const int size) {
+    for (int64_t c = 0; c < g->channel_blocks; c++)
+        for (int64_t i = 0; i < g->count; i += PAIR) {
+            element *to = (element *)g->to + c * g->to_channel + i * VL;
+            vf       first[SIDE][SPAN], second[SIDE][SPAN];
+            gather_columns(g, c, i, first, size);
+            if (i + 1 < g->count) {
+                gather_columns(g, c, i + 1, second, size);
+            } else {
+                for (int row = 0; row < SIDE; row++)
+                    for (int column = 0; column < size; column++) second[row][column] = v_set(0);
+            }
+            UNROLL
+            for (int row = 0; row < SIDE; row++) {
+                vf v[SIDE], w[SIDE];
+                transform_1d(first[row], v, size);
+                transform_1d(second[row], w, size);
+                UNROLL
+                for (int column = 0; column < SIDE; column++)
+                    e_store_pair(to + (row * SIDE + column) * g->to_frequency, v[column], w[column]);
+            }
+        }
+}
+
+static void gather_x(const struct ath__winograd_gather *g) {
+    gather_pairs(g, IN);
+}
+
+static void gather_dy(const struct ath__winograd_gather *g) {
+    gather_pairs(g, OUT);
+}
+#endif
 
 /* ---- tiles out -------------------------------------------------------------------------------------------------- */
 
 ALWAYS_INLINE void result_tile(const float *from, int64_t from_frequency, vf y[OUT][OUT]) {
-    vf half[OUT][IN];
+    vf half[OUT][SIDE];
     UNROLL
-    for (int column = 0; column < IN; column++) {
-        vf m[IN], v[OUT];
+    for (int column = 0; column < SIDE; column++) {
+        vf m[SIDE], v[OUT];
         UNROLL
-        for (int row = 0; row < IN; row++) m[row] = v_load(from + (row * IN + column) * from_frequency);
+        for (int row = 0; row < SIDE; row++) m[row] = v_load(from + (row * SIDE + column) * from_frequency);
         result_1d(m, v);
         UNROLL
         for (int row = 0; row < OUT; row++) half[row][column] = v[row];
@@ -173,20 +165,31 @@ ALWAYS_INLINE void result_tile(const float *from, int64_t from_frequency, vf y[O
     for (int row = 0; row < OUT; row++) result_1d(half[row], y[row]);
 }
 
+static void activate(const struct ath__winograd_scatter *s, vf y[OUT]) {
+    float line[OUT * VL];
+    for (int column = 0; column < OUT; column++) v_store(line + column * VL, y[column]);
+    s->act(line, NULL, line, OUT * VL, 0.0f, 0.0f);
+    for (int column = 0; column < OUT; column++) y[column] = v_load(line + column * VL);
+}
+
 /* Rows and columns that the tile lacks are not written. */
 ALWAYS_INLINE void write_tile(const struct ath__winograd_scatter *s, vf y[OUT][OUT], vf bias,
                               const struct ath__winograd_tile *tile, int64_t at, const bool all) {
     UNROLL
     for (int row = 0; row < OUT; row++) {
+        if (!all && row >= tile->bottom) continue;
+        element       *to = (element *)s->to + at + row * s->to_row;
+        const element *residual = s->residual == NULL ? NULL : (const element *)s->residual + at + row * s->to_row;
         UNROLL
         for (int column = 0; column < OUT; column++) {
-            if (!all && (row >= tile->bottom || column >= tile->right)) continue;
-            int64_t place = at + row * s->to_row + column * VL;
-            vf      v = v_add(y[row][column], bias);
-            if (s->residual != NULL) v = v_add(v, v_load(s->residual + place));
-            if (s->relu) v = v_select(v_lt(v, v_set(0)), v_set(0), v);
-            v_store(s->to + place, v);
+            vf v = v_add(y[row][column], bias);
+            if (residual != NULL && (all || column < tile->right)) v = v_add(v, e_load(residual + column * VL));
+            y[row][column] = s->relu ? v_select(v_lt(v, v_set(0)), v_set(0), v) : v;
         }
+        if (s->act != NULL) activate(s, y[row]);
+        UNROLL
+        for (int column = 0; column < OUT; column++)
+            if (all || column < tile->right) e_store(to + column * VL, y[row][column]);
     }
 }
 
@@ -202,58 +205,62 @@ static void scatter(const struct ath__winograd_scatter *s) {
                 write_tile(s, y, bias, tile, at, true);
             else
                 write_tile(s, y, bias, tile, at, false);
-            for (int row = 0; s->act != NULL && row < tile->bottom; row++) {
-                float *line = s->to + at + row * s->to_row;
-                s->act(line, NULL, line, tile->right * VL, 0.0f, 0.0f);
-            }
         }
     }
 }
 
 /* ---- filters ---------------------------------------------------------------------------------------------------- */
 
-static void filters(const float *from, int64_t count, bool turned, float *to, int64_t to_frequency, int64_t to_step) {
-    for (int64_t i = 0; i < count; i++) {
-        const float *cell = from + i * CELL_COUNT * VL + (turned ? (CELL_COUNT - 1) * VL : 0);
-        int64_t      step = turned ? -VL : VL;
-        vf           half[IN][3];
+ALWAYS_INLINE void filter_tile(const float *from, bool turned, vf u[SIDE][SIDE]) {
+    const float *cell = from + (turned ? (CELL_COUNT - 1) * VL : 0);
+    int64_t      step = turned ? -VL : VL;
+    vf           half[SIDE][TAPS];
+    UNROLL
+    for (int column = 0; column < TAPS; column++) {
+        vf g[TAPS], v[SIDE];
         UNROLL
-        for (int column = 0; column < 3; column++) {
-            vf g[3], u[IN];
-            UNROLL
-            for (int row = 0; row < 3; row++) g[row] = v_load(cell + (row * 3 + column) * step);
-            filter_1d(g, u);
-            UNROLL
-            for (int row = 0; row < IN; row++) half[row][column] = u[row];
-        }
-        for (int row = 0; row < IN; row++) {
-            vf u[IN];
-            filter_1d(half[row], u);
-            UNROLL
-            for (int column = 0; column < IN; column++)
-                v_store(to + i * to_step + (row * IN + column) * to_frequency, u[column]);
-        }
+        for (int row = 0; row < TAPS; row++) g[row] = v_load(cell + (row * TAPS + column) * step);
+        filter_1d(g, v);
+        UNROLL
+        for (int row = 0; row < SIDE; row++) half[row][column] = v[row];
+    }
+    UNROLL
+    for (int row = 0; row < SIDE; row++) filter_1d(half[row], u[row]);
+}
+
+static void filters(const float *from, int64_t count, bool turned, void *to, int64_t to_frequency, int64_t to_step) {
+    for (int64_t i = 0; i < count; i += PAIR) {
+        element *place = (element *)to + i * to_step;
+        vf       u[PAIR][SIDE][SIDE];
+        for (int j = 0; j < PAIR; j++) filter_tile(from + (i + j) * CELL_COUNT * VL, turned, u[j]);
+        for (int f = 0; f < FREQUENCIES; f++)
+#if PAIR == 1
+            e_store(place + f * to_frequency, u[0][f / SIDE][f % SIDE]);
+#else
+            e_store_pair(place + f * to_frequency, u[0][f / SIDE][f % SIDE], u[1][f / SIDE][f % SIDE]);
+#endif
     }
 }
 
 static void filters_back(const float *from, int64_t from_frequency, int64_t count, float *to) {
     for (int64_t i = 0; i < count; i++) {
-        vf half[3][IN];
+        vf half[TAPS][SIDE];
         UNROLL
-        for (int column = 0; column < IN; column++) {
-            vf s[IN], g[3];
+        for (int column = 0; column < SIDE; column++) {
+            vf s[SIDE], g[TAPS];
             UNROLL
-            for (int row = 0; row < IN; row++) s[row] = v_load(from + (row * IN + column) * from_frequency + i * VL);
+            for (int row = 0; row < SIDE; row++)
+                s[row] = v_load(from + (row * SIDE + column) * from_frequency + i * VL);
             filter_back_1d(s, g);
             UNROLL
-            for (int row = 0; row < 3; row++) half[row][column] = g[row];
+            for (int row = 0; row < TAPS; row++) half[row][column] = g[row];
         }
-        for (int row = 0; row < 3; row++) {
-            vf g[3];
+        for (int row = 0; row < TAPS; row++) {
+            vf g[TAPS];
             filter_back_1d(half[row], g);
             UNROLL
-            for (int column = 0; column < 3; column++)
-                v_store(to + (i * CELL_COUNT + row * 3 + column) * VL, g[column]);
+            for (int column = 0; column < TAPS; column++)
+                v_store(to + (i * CELL_COUNT + row * TAPS + column) * VL, g[column]);
         }
     }
 }
@@ -263,7 +270,7 @@ static void filters_back(const float *from, int64_t from_frequency, int64_t coun
 ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const float *from, int64_t blocks,
                                 const float *weights, bool add, float *to, const int rows, const int vectors) {
     vf      sum[PRODUCT_ROWS][PANEL];
-    int64_t from_channel = p->from_channel;
+    int64_t from_channel = p->from_channel / PAIR;
     UNROLL
     for (int r = 0; r < rows; r++) {
         UNROLL
@@ -271,15 +278,15 @@ ALWAYS_INLINE void product_tile(const struct ath__winograd_product *p, const flo
     }
     for (int64_t block = 0; block < blocks; block++, from += from_channel) {
         UNROLL_SOME
-        for (int c = 0; c < VL; c++, weights += vectors * VL) {
+        for (int c = 0; c < UNITS; c++, weights += vectors * VL) {
             vf w[PANEL];
             UNROLL
             for (int v = 0; v < vectors; v++) w[v] = v_load(weights + v * VL);
             UNROLL
             for (int r = 0; r < rows; r++) {
-                vf x = v_set(from[r * VL + c]);
+                vf x = v_set(from[r * UNITS + c]);
                 UNROLL
-                for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(x, w[v], sum[r][v]);
+                for (int v = 0; v < vectors; v++) sum[r][v] = v_dot(x, w[v], sum[r][v]);
             }
         }
     }
@@ -343,11 +350,12 @@ static void product(const struct ath__winograd_product *p) {
         int64_t range = blocks - block < REDUCTION / VL ? blocks - block : REDUCTION / VL;
         for (int64_t k = 0; k < p->to_blocks; k += PANEL) {
             int64_t      vectors = p->to_blocks - k < PANEL ? p->to_blocks - k : PANEL;
-            const float *weights = p->weights + (k * p->channels + vectors * block * VL) * VL;
+            const float *weights = (const float *)p->weights + (k * p->channels + vectors * block * VL) * UNITS;
+            const float *from = (const float *)p->from + block * p->from_channel / PAIR;
             for (int64_t first = 0, rows; first < p->tiles; first += rows) {
                 rows = next_rows(p->tiles - first);
-                product_tiles[rows - 1][vectors - 1](p, p->from + block * p->from_channel + first * VL, range, weights,
-                                                     block > 0, p->to + k * p->to_channel + first * VL);
+                product_tiles[rows - 1][vectors - 1](p, from + first * UNITS, range, weights, block > 0,
+                                                     p->to + k * p->to_channel + first * VL);
             }
         }
     }
@@ -355,19 +363,19 @@ static void product(const struct ath__winograd_product *p) {
 
 /* ---- products over tiles ---------------------------------------------------------------------------------------- */
 
-ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,
+ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, int64_t units, bool add, const float *x,
                                   const float *dy, float *sums, const int vectors) {
     vf           sum[GRADIENT_ROWS][GRADIENT_VECTORS];
     const float *from[GRADIENT_VECTORS];
     int64_t      block = g->sums_block;
     UNROLL
-    for (int v = 0; v < vectors; v++) from[v] = dy + v * g->dy_channel;
+    for (int v = 0; v < vectors; v++) from[v] = dy + v * g->dy_channel / PAIR;
     UNROLL
     for (int r = 0; r < GRADIENT_ROWS; r++) {
         UNROLL
         for (int v = 0; v < vectors; v++) sum[r][v] = v_set(0);
     }
-    for (int64_t i = 0; i < tiles; i++) {
+    for (int64_t i = 0; i < units; i++) {
         vf d[GRADIENT_VECTORS];
         UNROLL
         for (int v = 0; v < vectors; v++) d[v] = v_load(from[v] + i * VL);
@@ -375,7 +383,7 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, int64_
         for (int r = 0; r < GRADIENT_ROWS; r++) {
             vf factor = v_set(x[i * VL + r]);
             UNROLL
-            for (int v = 0; v < vectors; v++) sum[r][v] = v_fma(factor, d[v], sum[r][v]);
+            for (int v = 0; v < vectors; v++) sum[r][v] = v_dot(factor, d[v], sum[r][v]);
         }
     }
     UNROLL
@@ -389,9 +397,9 @@ ALWAYS_INLINE void gradient_block(const struct ath__winograd_gradient *g, int64_
 }
 
 #define GRADIENT_BLOCK(V)                                                                                              \
-    static void gradient_##V(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,          \
+    static void gradient_##V(const struct ath__winograd_gradient *g, int64_t units, bool add, const float *x,          \
                              const float *dy, float *sums) {                                                           \
-        gradient_block(g, tiles, add, x, dy, sums, V);                                                                 \
+        gradient_block(g, units, add, x, dy, sums, V);                                                                 \
     }
 GRADIENT_BLOCK(1)
 GRADIENT_BLOCK(2)
@@ -399,16 +407,18 @@ GRADIENT_BLOCK(3)
 
 /* Tiles by segments, each summed from zero and then added, as above. */
 static void gradient(const struct ath__winograd_gradient *g) {
-    static void (*const blocks[])(const struct ath__winograd_gradient *g, int64_t tiles, bool add, const float *x,
+    static void (*const blocks[])(const struct ath__winograd_gradient *g, int64_t units, bool add, const float *x,
                                   const float *dy, float *sums) = {gradient_1, gradient_2, gradient_3};
-    int64_t groups = (g->dy_blocks + GRADIENT_VECTORS - 1) / GRADIENT_VECTORS;
+    int64_t      groups = (g->dy_blocks + GRADIENT_VECTORS - 1) / GRADIENT_VECTORS;
+    const float *all_x = g->x, *all_dy = g->dy;
     for (int64_t tile = 0; tile < g->tiles; tile += SEGMENT) {
         int64_t tiles = g->tiles - tile < SEGMENT ? g->tiles - tile : SEGMENT, first = 0;
         for (int64_t group = 0; group < groups; group++) {
             int64_t      vectors = (g->dy_blocks - first + groups - group - 1) / (groups - group);
-            const float *dy = g->dy + first * g->dy_channel + tile * VL;
+            const float *dy = all_dy + first * g->dy_channel / PAIR + tile * UNITS;
             for (int64_t c = 0; c < g->x_blocks * VL; c += GRADIENT_ROWS)
-                blocks[vectors - 1](g, tiles, g->add || tile > 0, g->x + c / VL * g->x_channel + tile * VL + c % VL, dy,
+                blocks[vectors - 1](g, (tiles + PAIR - 1) / PAIR, g->add || tile > 0,
+                                    all_x + c / VL * g->x_channel / PAIR + tile * UNITS + c % VL, dy,
                                     g->sums + first * g->sums_block + c * VL);
             first += vectors;
         }
@@ -416,4 +426,10 @@ static void gradient(const struct ath__winograd_gradient *g) {
 }
 
 #define ATH_WINOGRAD_KERNELS_TABLE                                                                                     \
-    { VL, PANEL, gather_source, gather_gradient, scatter, filters, filters_back, product, gradient }
+    {                                                                                                                  \
+        .lanes = VL, .panel = PANEL, .out = OUT, .in = IN, .step = STEP, .taps = TAPS, .frequencies = FREQUENCIES,     \
+        .pair = PAIR, .size = sizeof(element), .segment = SEGMENT, .block_tiles = BLOCK_TILES,                         \
+        .chunk_tiles = CHUNK_TILES, .many_channels = MANY_CHANNELS, .gather_source = gather_source,                    \
+        .gather_x = GATHER_X, .gather_dy = gather_dy, .scatter = scatter, .filters = filters,                          \
+        .filters_back = filters_back, .product = product, .gradient = gradient,                                        \
+    }
