@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Settings that a resumed run must share, besides those of the optimizer; the second list, and those of the schedule, may
- * differ with extend=true. */
+/* Settings that a resumed run must share, besides those of the optimizer; the second list, and those of the schedule,
+ * may differ with extend=true. */
 static const char *const fixed_keys[] = {
     "model",           "data",          "resize",    "normalize",       "classes", "batch", "micro_batch", "optimizer",
     "label_smoothing", "init",          "weights",   "freeze",          "reparam", "seed",  "precision",   "clip.norm",
@@ -170,7 +170,8 @@ static ath_status check_settings(const char *path, const char *saved_text, const
     return status;
 }
 
-/* Every parameter must be in the group that it was in: names of groups and their settings decide which states are whose. */
+/* Every parameter must be in the group that it was in: names of groups and their settings decide which states are
+ * whose. */
 static ath_status check_groups(const char *path, const char *saved_text, const struct ath__network *network,
                                ath_error *err) {
     char *text = ath__groups_text(&network->groups, network->store);

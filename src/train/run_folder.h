@@ -1,7 +1,8 @@
 /* The run folder: what a training run leaves on disk (docs/run-folder.md).
  *
  *     config.yaml env.json classes.txt log.jsonl results.csv summary.json curves.png curves.svg report.html
- *     weights/best.safetensors weights/last.safetensors weights/ema.safetensors checkpoint/state.safetensors events.out.tfevents.*
+ *     weights/best.safetensors weights/last.safetensors weights/ema.safetensors checkpoint/state.safetensors
+ *     events.out.tfevents.*
  */
 #ifndef ATH_TRAIN_RUN_FOLDER_H
 #define ATH_TRAIN_RUN_FOLDER_H
