@@ -76,8 +76,8 @@ typedef struct ath_train_result {
 ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, ath_train_result *result,
                              ath_error *err);
 
-/* The learning rate that a configuration plans, epoch by epoch, without training. `plateau` rates only fall when a metric
- * stands still: they are shown as if it never did. */
+/* The learning rate that a configuration plans, epoch by epoch, without training. `plateau` rates only fall when a
+ * metric stands still: they are shown as if it never did. */
 typedef struct ath_schedule_epoch {
     int64_t epoch;                  /* from 1 */
     double  first, last, low, high; /* rates of its first and last step, lowest and highest */

@@ -42,10 +42,12 @@ static ath_value flat_trust(ath_graph *graph, const struct ath__optim_settings *
     for (int i = 0; i < step->piece_count; i++) {
         const struct ath__optim_piece *piece = &step->pieces[i];
         ath_shape                      flat = ath_shape_of(ath_shape_count(&piece->shape));
-        ath_value                      one = piece->shape.rank >= 2
-                                                 ? trust_of(graph, settings, ath__optim_piece_of(graph, step->params, piece),
-                                                            ath__optim_piece_of(graph, step->grad, piece))
-                                                 : ath__graph_scalar(graph, 1.0);
+        ath_value                      one;
+        if (piece->shape.rank >= 2)
+            one = trust_of(graph, settings, ath__optim_piece_of(graph, step->params, piece),
+                           ath__optim_piece_of(graph, step->grad, piece));
+        else
+            one = ath__graph_scalar(graph, 1.0);
         trust[i] = ath_expand(graph, one, flat);
     }
     ath_value all = ath__graph_apply(graph, &ath__op_pack, NULL, trust, step->piece_count);

@@ -7,8 +7,8 @@
  *     p = p - lr * weight_decay * p - lr * sqrt(max(1, rows / columns)) * X          PyTorch's form
  *     p = p * sqrt(rows) / |p|;  p = p - lr * X                                      renormalize=true: airbench's form
  *
- * The polynomial brings every singular value near 1 without computing any. It needs no more than half precision; here it
- * runs in float32. Parameters of fewer than two dimensions go to AdamW.
+ * The polynomial brings every singular value near 1 without computing any. It needs no more than half precision; here
+ * it runs in float32. Parameters of fewer than two dimensions go to AdamW.
  */
 #include "optim/optim_terms.h"
 

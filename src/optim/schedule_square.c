@@ -1,4 +1,5 @@
-/* Squared decay, as MindSpore's fine-tuning scripts call it:  rate = peak * (end + (1 - end) * (1 - step / length)^2). */
+/* Squared decay, as MindSpore's fine-tuning scripts call it:  rate = peak * (end + (1 - end) * (1 - step / length)^2).
+ */
 #include "optim/schedule.h"
 
 static double factor(const struct ath__schedule_settings *settings, const struct ath__schedule_time *time) {

@@ -11,7 +11,8 @@ ath_status ath__curves_png(const char *title, const ath_epoch *rows, int64_t cou
 ath_status ath__curves_svg(const char *title, const ath_epoch *rows, int64_t count, struct ath__str *text,
                            ath_error *err);
 
-/* The row with the highest validation accuracy (of the averaged weights, where there are such), the first of equals; -1 if there is none. */
+/* The row with the highest validation accuracy (of the averaged weights, where there are such), the first of equals; -1
+ * if there is none. */
 int64_t ath__curves_best(const ath_epoch *rows, int64_t count);
 
 #endif

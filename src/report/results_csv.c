@@ -1,10 +1,11 @@
 /* results.csv: a run's epochs as a table that any program can read.
  *
- *     epoch,lr,train_loss,train_top1,val_loss,val_top1,seconds,images_per_second,data_wait[,ema_loss,ema_top1][,grad_norm]
+ *     epoch,lr,train_loss,train_top1,val_loss,val_top1,seconds,images_per_second,data_wait
+ *     [,ema_loss,ema_top1][,grad_norm]
  *
  * Losses without unit, accuracies in percent, seconds of wall time in training, data_wait as a share from 0 to 1.
- * Columns in brackets are there where something was measured (a running average of the weights, the gradient's norm). The
- * file is written whole after every epoch, so that a reader never sees half a row.
+ * Columns in brackets are there where something was measured (a running average of the weights, the gradient's norm).
+ * The file is written whole after every epoch, so that a reader never sees half a row.
  */
 #include "report/results_csv.h"
 

@@ -16,34 +16,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Settings that a resumed run must share, besides those of the optimizer; the second list, and those of the schedule, may
- * differ with extend=true. */
-static const char *const fixed_keys[] = {"model",
-                                         "data",
-                                         "resize",
-                                         "normalize",
-                                         "augment",
-                                         "classes",
-                                         "batch",
-                                         "micro_batch",
-                                         "optimizer",
-                                         "loss",
-                                         "loss.gamma",
-                                         "class_weights",
-                                         "label_smoothing",
-                                         "init",
-                                         "weights",
-                                         "freeze",
-                                         "reparam",
-                                         "seed",
-                                         "precision",
-                                         "clip.norm",
-                                         "clip.value",
-                                         "decay.exclude",
-                                         "lookahead",
-                                         "lookahead.alpha",
-                                         "ema",
-                                         "sam"};
+/* Settings that a resumed run must share, besides those of the optimizer; the second list, and those of the schedule,
+ * may differ with extend=true. */
+/* clang-format off */
+static const char *const fixed_keys[] = {
+    "model", "data", "resize", "normalize", "augment", "classes", "batch", "micro_batch",
+    "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
+    "lookahead", "lookahead.alpha", "ema", "sam", "init", "weights", "freeze", "reparam", "seed", "precision"};
+/* clang-format on */
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -192,7 +172,8 @@ static ath_status check_settings(const char *path, const char *saved_text, const
     return status;
 }
 
-/* Every parameter must be in the group that it was in: names of groups and their settings decide which states are whose. */
+/* Every parameter must be in the group that it was in: names of groups and their settings decide which states are
+ * whose. */
 static ath_status check_groups(const char *path, const char *saved_text, const struct ath__network *network,
                                ath_error *err) {
     char   *text = ath__groups_text(&network->groups, network->store);

@@ -1,8 +1,8 @@
 /* Parameter groups: which parameters are updated by which optimiser, at which rate and with how much decay.
  *
  * Rules come in an order; the first whose patterns match a parameter's name takes it, and what none takes keeps the
- * run's own settings. Two things split groups further: `decay.exclude` takes weight decay away from norms or biases, and
- * an optimiser that is not made for a parameter's shape (Muon: fewer than two dimensions) leaves it to another.
+ * run's own settings. Two things split groups further: `decay.exclude` takes weight decay away from norms or biases,
+ * and an optimiser that is not made for a parameter's shape (Muon: fewer than two dimensions) leaves it to another.
  */
 #ifndef ATH_TRAIN_GROUPS_H
 #define ATH_TRAIN_GROUPS_H

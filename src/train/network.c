@@ -103,6 +103,7 @@ static ath_status create_store(struct ath__network *network, ath_error *err) {
     if (status == ATH_OK) status = ath__groups_check(&network->groups, err);
     network->groups.graph = NULL;
     network->groups.rules = NULL;
+    network->groups.freeze = NULL;
     network->settings.rules = NULL;
     return status == ATH_OK && settings->optimizer ? ath__update_add_states(network, err) : status;
 }

@@ -176,9 +176,11 @@ ath_status ath__run_folder_file(const struct ath__run_folder *folder, const char
 /* ---- the beginning
  * --------------------------------------------------------------------------------------------------- */
 
-/* What an overwritten run left; else its rows would be taken for the new run's until they are replaced. */
+/* What an overwritten run left; else its rows would be taken for the new run's until they are replaced. The checkpoint
+ * goes first: a kill in between leaves nothing that looks like a run to be resumed. */
 static ath_status remove_old_files(const struct ath__run_folder *folder, ath_error *err) {
-    static const char *const names[] = {"config.yaml",
+    static const char *const names[] = {checkpoint_name,
+                                        "config.yaml",
                                         "env.json",
                                         "classes.txt",
                                         "log.jsonl",
@@ -195,7 +197,6 @@ static ath_status remove_old_files(const struct ath__run_folder *folder, ath_err
                                         "weights/best.safetensors",
                                         "weights/last.safetensors",
                                         "weights/ema.safetensors",
-                                        checkpoint_name,
                                         events_name};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char path[ATH_PATH_MAX];

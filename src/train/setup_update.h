@@ -5,8 +5,8 @@
 #include "athanor/train.h"
 #include "train/network.h"
 
-/* optimizer= and its settings, group.*, decay.exclude=, clip.*, lookahead=, ema= into the network's settings. `rules` has
- * room for ATH_GROUP_MAX_RULES and must live as long as the network is being created. */
+/* optimizer= and its settings, group.*, decay.exclude=, clip.*, lookahead=, ema= into the network's settings. `rules`
+ * has room for ATH_GROUP_MAX_RULES and must live as long as the network is being created. */
 ath_status ath__setup_update(const ath_config *config, const ath_hooks *hooks, struct ath__network_settings *settings,
                              struct ath__group_rule *rules, ath_error *err);
 

@@ -10,8 +10,8 @@
  *     slow = slow + a * (p - slow)
  *     p = (1 - s) * p + s * slow
  *
- * Sharpness-aware minimisation (SAM; Foret et al., ICLR 2021): the gradient is that at the worst point nearby, so that a
- * step is two passes. Running statistics, losses and logits are the first's, clipping is the second's.
+ * Sharpness-aware minimisation (SAM; Foret et al., ICLR 2021): the gradient is that at the worst point nearby, so that
+ * a step is two passes. Running statistics, losses and logits are the first's, clipping is the second's.
  *
  *     aside = p;  p = p + sam * g / (|g| + 1e-12)
  *     g' at p;  the update of `aside` by g' becomes p

@@ -17,7 +17,7 @@ says() {
     "$@" >stdout 2>stderr </dev/null
     got=$?
     [ "$got" -eq "$code" ] || fault "$name: exit code $got instead of $code"
-    cat stdout stderr | grep -Eq -- "$pattern" || fault "$name: nothing matches '$pattern'"
+    grep -Eq -- "$pattern" stdout stderr || fault "$name: nothing matches '$pattern'"
 }
 
 small=("$athanor" train model=lenet5-relu data=digits data.n=120 batch=20 threads=1 lr=0.05 init=kaiming)

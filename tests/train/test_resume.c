@@ -1,6 +1,6 @@
 /* Exact resume: a run killed with SIGKILL at 20 random moments and resumed ends with the same weights, bit for bit, as
- * the run that was left alone, each time, whatever optimiser and schedule remember; so does one that Ctrl-C stopped. results.csv has the same rows but for the
- * timing columns, and log.jsonl tells of every epoch once.
+ * the run that was left alone, each time, whatever optimiser and schedule remember; so does one that Ctrl-C stopped.
+ * results.csv has the same rows but for the timing columns, and log.jsonl tells of every epoch once.
  *
  * Each training runs in a child process of its own (this process starts no threads, so that forking is safe). A
  * checkpoint is written behind every step, so most kills fall into one; the moments are spread over the time that the

@@ -1,8 +1,8 @@
-/* The update around the optimiser, in a network: parameter groups, decay exclusion, clipping, Lookahead, running averages,
- * Muon beside AdamW; and that settings which nobody reads are errors.
+/* The update around the optimiser, in a network: parameter groups, decay exclusion, clipping, Lookahead, running
+ * averages, Muon beside AdamW; and that settings which nobody reads are errors.
  *
- * Steps are taken by plain SGD where a gradient is wanted: with rate 1 and no momentum p - p' is the gradient, off by the
- * rounding of p' (u * |p|, u = 2^-24). Tolerances are that, and a few u relative to the figure itself.
+ * Steps are taken by plain SGD where a gradient is wanted: with rate 1 and no momentum p - p' is the gradient, off by
+ * the rounding of p' (u * |p|, u = 2^-24). Tolerances are that, and a few u relative to the figure itself.
  */
 #include "athanor/train.h"
 #include "base/mem.h"
@@ -409,8 +409,8 @@ static void test_average(void **state) {
     ath__network_destroy(plain);
 }
 
-/* Micro-batches: the update runs once per step, whatever it is made of. Batch norm sees other batches, so only counts are
- * compared: the norm is one of the whole step. */
+/* Micro-batches: the update runs once per step, whatever it is made of. Batch norm sees other batches, so only counts
+ * are compared: the norm is one of the whole step. */
 static void test_micro_batches(void **state) {
     (void)state;
     struct ath__network *network = NETWORK("optimizer", "adamw", "ema", "0.9", "lookahead", "2", "clip.norm", "0.5",
@@ -423,8 +423,8 @@ static void test_micro_batches(void **state) {
     ath__network_destroy(network);
 }
 
-/* SAM: the gradient at p + radius * g / |g|, the step from p; running statistics move once, at p. The point nearby is known to a
- * few u, so its gradient is the kernel's to rounding (1e-5 of the largest), but for a kink in between. */
+/* SAM: the gradient at p + radius * g / |g|, the step from p; running statistics move once, at p. The point nearby is
+ * known to a few u, so its gradient is the kernel's to rounding (1e-5 of the largest), but for a kink in between. */
 static void test_sam(void **state) {
     (void)state;
     struct gradients     g = measure();

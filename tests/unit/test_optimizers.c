@@ -1,15 +1,15 @@
-/* Every optimiser against ten float64 steps (tests/golden/optimizers.json: PyTorch's where it has the optimiser), through
- * the compiled plan that training runs; and its settings.
+/* Every optimiser against ten float64 steps (tests/golden/optimizers.json: PyTorch's where it has the optimiser),
+ * through the compiled plan that training runs; and its settings.
  *
  * Tolerance. u = 2^-24 is half a unit in the last place of float32. A step adds to each parameter p a move m that comes
  * out of at most CHAIN roundings, each relative to what it rounds, and the sum rounds once more:
  *
  *     |error after t steps| <= sum over steps of  u * max|p| + CHAIN * u * max|m|
  *
- * CHAIN = 32 covers the longest chain (20 steps) and the states, whose rounding errors decay. Muon's five
- * iterations each round relative to the largest singular value and bring the smallest up to it, an error with it: the
- * golden matrices' ratio of the two is below 5, so CHAIN is 32 * 5 * 5 there. Where a sum of gradient and weight decay nearly cancels, Adam divides a small
- * number by its own size; the golden gradients have no such entry.
+ * CHAIN = 32 covers the longest chain (20 steps) and the states, whose rounding errors decay. Muon's five iterations
+ * each round relative to the largest singular value and bring the smallest up to it, an error with it: the golden
+ * matrices' ratio of the two is below 5, so CHAIN is 32 * 5 * 5 there. Where a sum of gradient and weight decay nearly
+ * cancels, Adam divides a small number by its own size; the golden gradients have no such entry.
  */
 #include "base/error.h"
 #include "base/mem.h"
