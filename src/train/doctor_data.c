@@ -153,7 +153,7 @@ static void check_val_noise(const struct ath__evidence *e, ath_finding *f) {
     double within = 196.0 * sqrt(share * (1.0 - share) / n);
     if (within < 1.0) return;
     f->confidence = 0.3;
-    ATH_SAY(f->evidence, "%lld validation images: an accuracy of %.1f%% is known to %.1f points either way (95%%)",
+    ATH_SAY(f->evidence, "%lld validation images: an accuracy of %.1f%% is good to %.1f points either way (95%%)",
             (long long)e->data.val, 100.0 * share, within);
     ATH_SAY(f->cause,
             "differences between runs and epochs smaller than that are chance; so is much of a best epoch's lead");

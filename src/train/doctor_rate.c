@@ -58,6 +58,8 @@ static void suggest_units(const struct ath__evidence *e, ath_finding *f) {
             "once per epoch was meant",
             key, ath__evidence_text(e, key), (long long)e->plan.steps_per_epoch);
         ATH_SAY(f->change, "%s=%s", key, text);
+        /* A mistake of units explains the whole, however short the run. */
+        f->confidence = fmax(f->confidence, 0.95);
     } else {
         ATH_SAY(f->cause, "the drops of schedule=%s come too soon or are too deep for a run of %.0f epochs",
                 ath__evidence_text(e, "schedule"), ath__evidence_real(e, "epochs"));
