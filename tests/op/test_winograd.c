@@ -83,6 +83,9 @@ static void check_refusals(void **state) {
     reason = reason_of("conv2d x=4x32x16x16 w=64x32x3x3 pad=1 stride=2");
     if (has_strided()) {
         assert_null(reason);
+        if (has_low())
+            assert_string_equal(reason_for("conv2d x=4x32x16x16 w=64x32x3x3 pad=1 stride=2", low),
+                                "direct is as fast here: few channels");
         assert_string_equal(reason_of("conv2d_dgrad dy=4x64x8x8 w=64x32x3x3 pad=0 stride=2 src=17"),
                             "strided, not padded by 1");
         assert_string_equal(reason_of("conv2d x=50x32x10x10 w=64x32x3x3 pad=1 stride=2"),
@@ -199,7 +202,7 @@ static void check_whole(void **state) {
         "conv2d_wgrad x=33x32x16x15 dy=33x48x15x16 kernel=3 pad=1,1,0,2 with_bias=1",
         "conv2d_wgrad x=9x64x7x9 dy=9x48x7x9 kernel=3 pad=1 with_bias=1",
         "conv2d_wgrad x=40x256x4x4 dy=40x208x4x4 kernel=3 pad=1",
-        "conv2d x=5x48x19x24 w=80x48x3x3 b=80 pad=1 stride=2",
+        "conv2d x=5x144x19x24 w=80x144x3x3 b=80 pad=1 stride=2",
         "conv2d_dgrad dy=5x64x12x12 w=64x48x3x3 pad=1 stride=2 src=23,24",
         "conv2d_wgrad x=33x28x16x15 dy=33x48x8x8 kernel=3 pad=1 stride=2 with_bias=1",
     };
