@@ -101,7 +101,7 @@ static void check_imbalance(const struct ath__evidence *e, ath_finding *f) {
             (long long)d->largest, d->smallest_class, (long long)d->smallest);
     ATH_SAY(f->cause, d->smallest == 0 ? "a class without images can never be predicted"
                                        : "the net is rewarded for guessing the frequent classes");
-    ATH_SAY(f->change, d->smallest == 0 ? "data=<the set with images of every class>" : "class_weights=balanced");
+    ATH_SAY(f->change, d->smallest == 0 ? "data=<the set with images of every class>" : "class_weights=auto");
 }
 
 const struct ath__doctor_rule ath__doctor_imbalance = {

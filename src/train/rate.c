@@ -54,10 +54,8 @@ static int64_t early_death(const struct ath__rate_plan *rate) {
     return -1;
 }
 
-void ath__rate_remarks(const struct ath__rate_plan *rate, const ath_hooks *hooks) {
-    double  per_epoch = (double)rate->steps_per_epoch;
-    double  warmup = ath__duration_steps(&rate->settings.warmup, per_epoch), run = (double)rate->steps;
-    double  length = rate->schedule->steps ? rate->schedule->steps(&rate->settings, per_epoch) : 0.0;
+void ath__rate_remark_death(const struct ath__rate_plan *rate, const ath_hooks *hooks) {
+    double  per_epoch = (double)rate->steps_per_epoch, run = (double)rate->steps;
     int64_t dead = early_death(rate);
     if (dead >= 0)
         ath__remark(
@@ -67,6 +65,12 @@ void ath__rate_remarks(const struct ath__rate_plan *rate, const ath_hooks *hooks
             "are meant? ('athanor train --show-schedule ...' draws it)",
             rate->peak, ath__rate_at(rate, dead, 1.0), (long long)dead, (long long)rate->steps,
             (double)dead / per_epoch, run / per_epoch);
+}
+
+void ath__rate_remark_length(const struct ath__rate_plan *rate, const ath_hooks *hooks) {
+    double per_epoch = (double)rate->steps_per_epoch;
+    double warmup = ath__duration_steps(&rate->settings.warmup, per_epoch), run = (double)rate->steps;
+    double length = rate->schedule->steps ? rate->schedule->steps(&rate->settings, per_epoch) : 0.0;
     if (warmup >= run && warmup > 0.0)
         ath__remark(hooks, "SCHEDULE-LENGTH", true,
                     "the warm-up of %.4g epochs is as long as the run of %.4g: the peak rate is never reached",

@@ -73,7 +73,8 @@ ath_status ath_schedule_show(const ath_config *config, const ath_hooks *hooks, a
     ATH_TRY(ath__optimizer_find(ath__config_text(config, "optimizer"), &optimizer, err));
     ATH_TRY(count_steps(config, &steps, err));
     ATH_TRY(ath__rate_read(config, steps, hooks, &rate, err));
-    ath__rate_remarks(&rate, hooks);
+    ath__rate_remark_death(&rate, hooks);
+    ath__rate_remark_length(&rate, hooks);
     ath__str_copy(plan->schedule, sizeof plan->schedule, rate.schedule->name);
     ath__str_copy(plan->optimizer, sizeof plan->optimizer, optimizer->name);
     ath_status status = fill(&rate, plan, err);

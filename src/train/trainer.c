@@ -123,7 +123,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     t->network->steps_per_epoch = (double)t->steps_per_epoch;
     ATH_TRY(check_momentum(t, err));
     ath__plateau_start(&t->position.plateau);
-    ath__rate_remarks(&t->rate, t->hooks);
+    ath__rate_remark_length(&t->rate, t->hooks);
     tell_groups(t);
     return ATH_OK;
 }

@@ -277,7 +277,8 @@ static const char *remark_of(const char *name, const char *key, const char *valu
     rate.steps_per_epoch = 390;
     rate.steps = 390 * 20;
     last_code[0] = '\0';
-    ath__rate_remarks(&rate, &hooks);
+    ath__rate_remark_death(&rate, &hooks);
+    ath__rate_remark_length(&rate, &hooks);
     return last_code;
 }
 
