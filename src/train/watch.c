@@ -88,8 +88,8 @@ static void tell(struct ath__watch *watch, const ath_findings *findings) {
     for (int i = 0; i < findings->count; i++) {
         const ath_finding *f = &findings->items[i];
         if (f->confidence < ATH_FINDING_WARNS || strcmp(f->code, "PRECISION") == 0 || told(watch, f->code)) continue;
-        ath__remark(watch->hooks, f->code, true, "%s: %s. %s. Try %s (%s, confidence %.2f)", f->title, f->evidence,
-                    f->cause, f->change, f->code, f->confidence);
+        ath__remark(watch->hooks, f->code, true, "%s: %s. Likely cause: %s. Try %s (%s, confidence %.2f)", f->title,
+                    f->evidence, f->cause, f->change, f->code, f->confidence);
     }
 }
 
