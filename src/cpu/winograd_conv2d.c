@@ -385,8 +385,9 @@ static ath_status prepare_backward(const struct ath__problem *problem, void **st
 }
 
 enum {
-    FEWEST_STRIDED = 128, /* sources of a forward pass of stride 2 in bfloat16: with 64 it is as fast as direct */
-    FEWEST_PIXELS = 256,  /* of the result, below which the filters' transform costs more than is saved */
+    FEWEST_STRIDED = 128,  /* sources of a forward pass of stride 2 in bfloat16, and pixels of an image: with less */
+    SMALLEST_STRIDED = 64, /* ... it is as fast as direct, which skips what is multiplied with padding */
+    FEWEST_PIXELS = 256,   /* of the result, below which the filters' transform costs more than is saved */
     SMALLEST_SIDE = 4,
 };
 
@@ -413,8 +414,9 @@ static const char *refuse_forward(const struct ath__problem *problem) {
     struct ath__winograd_shape shape =
         ath__winograd_shape_of(problem->attrs, &problem->in[0], &problem->in[1], y, false);
     int64_t stride = ((const ath_conv2d_attrs *)problem->attrs)->stride[0];
-    if (stride == 2 && y->dtype == ATH_BF16 && shape.from_valid < FEWEST_STRIDED)
-        return "direct is as fast here: few channels";
+    if (stride == 2 && y->dtype == ATH_BF16 &&
+        (shape.from_valid < FEWEST_STRIDED || shape.to_size[0] * shape.to_size[1] < SMALLEST_STRIDED))
+        return "direct is as fast here: few channels or pixels";
     return refuse_size(&shape, stride);
 }
 

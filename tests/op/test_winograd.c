@@ -85,7 +85,7 @@ static void check_refusals(void **state) {
         assert_null(reason);
         if (has_low())
             assert_string_equal(reason_for("conv2d x=4x32x16x16 w=64x32x3x3 pad=1 stride=2", low),
-                                "direct is as fast here: few channels");
+                                "direct is as fast here: few channels or pixels");
         assert_string_equal(reason_of("conv2d_dgrad dy=4x64x8x8 w=64x32x3x3 pad=0 stride=2 src=17"),
                             "strided, not padded by 1");
         assert_string_equal(reason_of("conv2d x=50x32x10x10 w=64x32x3x3 pad=1 stride=2"),
