@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "graph/op.h"
 #include "nn/init.h"
 #include "train/class_weights.h"
 #include "train/evaluate.h"
@@ -192,6 +193,15 @@ static ath_status checkpoint_within_epoch(struct ath__trainer *t, ath_error *err
     return status;
 }
 
+/* The one way of computing that no run should take without knowing, or having asked for it. */
+static void tell_reference(const struct ath__trainer *t) {
+    const struct ath__node *node = ath__program_on_reference(t->network->train);
+    if (node && !*ath__config_text(t->config, "implementation"))
+        ath__remark(t->hooks, "REFERENCE", true,
+                    "%s %s runs on the double-precision reference, some hundred times slower than a kernel: %s",
+                    node->scope, node->op->name, node->refusals);
+}
+
 static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
     double every = ath__config_real(t->config, "checkpoint.seconds");
     ATH_TRY(ath__loader_start(t->train_loader, t->position.epoch, t->position.batch, err));
@@ -209,6 +219,7 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         if (status == ATH_OK)
             status = ath__watch_after(&t->watch, t->network, &samples, &t->epoch_metrics, &t->position, lr, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;
+        if (t->steps_here == 1) tell_reference(t);
         t->position.step++;
         t->position.batch++;
         if (!isnan(t->network->grad_norm)) t->position.grad_norm_sum += t->network->grad_norm;
