@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/evaluate.h"
-#include "train/profile.h"
+#include "train/inspect/profile.h"
 #include "train/settings.h"
 #include "train/weights.h"
 

@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "report/curves.h"
 #include "report/results_csv.h"
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
 

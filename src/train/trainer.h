@@ -7,7 +7,7 @@
 #include "train/model_file.h"
 #include "train/rate.h"
 #include "train/run_folder.h"
-#include "train/watch.h"
+#include "train/doctor/watch.h"
 
 struct ath__trainer {
     ath_config            *config;

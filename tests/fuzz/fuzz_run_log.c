@@ -1,7 +1,7 @@
 /* Fuzzes the readers of what a run or a user leaves: lines of log.jsonl, and the values of a sweep. */
 #include "base/mem.h"
-#include "train/evidence.h"
-#include "train/sweep_plan.h"
+#include "train/doctor/evidence.h"
+#include "train/tune/sweep_plan.h"
 
 #include <stdint.h>
 #include <stdlib.h>

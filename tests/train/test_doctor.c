@@ -2,7 +2,7 @@
  *
  * Evidence starts healthy (the figures of a ResNet on CIFAR-10 that learns well), and each case changes what its fault
  * would change. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include "base/json.h"
 #include "base/mem.h"

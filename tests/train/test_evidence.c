@@ -1,6 +1,6 @@
 /* Evidence gathered from real networks and data: what the stem does to small images, images that the splits share,
  * labels that contradict each other, and runs whose figures are in their folders. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include "base/mem.h"
 #include "train/setup.h"

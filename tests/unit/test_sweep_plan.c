@@ -1,5 +1,5 @@
 /* What a sweep tries: lists, ranges, grids, draws, and what is refused. */
-#include "train/sweep_plan.h"
+#include "train/tune/sweep_plan.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -3,7 +3,7 @@
 #define ATH_TRAIN_SWEEP_H
 
 #include "train/group.h"
-#include "train/sweep_plan.h"
+#include "train/tune/sweep_plan.h"
 
 struct ath__sweep {
     struct ath__group      group;

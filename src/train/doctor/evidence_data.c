@@ -3,7 +3,7 @@
  * Images are compared by a 64-bit hash of their bytes; the first equal pair of either kind is confirmed byte by byte, so
  * that what is reported exists.
  */
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 
 #include "base/clock.h"
 #include "base/error.h"

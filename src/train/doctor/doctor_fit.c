@@ -1,5 +1,5 @@
 /* Rules about how well a run fits: too little, too much, too short; and about what it was computed with. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -16,7 +16,7 @@
 #include "report/plot.h"
 #include "train/settings.h"
 #include "train/setup.h"
-#include "train/trial.h"
+#include "train/doctor/trial.h"
 
 #include <math.h>
 #include <stdio.h>

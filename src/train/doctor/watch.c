@@ -1,9 +1,9 @@
 /* Between the trainer and the doctor. */
-#include "train/watch.h"
+#include "train/doctor/watch.h"
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 #include "train/settings.h"
 #include "train/setup.h"
 

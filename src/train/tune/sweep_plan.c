@@ -1,5 +1,5 @@
 /* From sweep.KEY=... to a list of trials. */
-#include "train/sweep_plan.h"
+#include "train/tune/sweep_plan.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -3,7 +3,7 @@
  * Every call of a plan carries the scope of its node, "layer1.0.conv1."; the calls of a scope, forward and backward,
  * are one layer. Fused calls count for the scope of their leading node. Times are means over the timed steps.
  */
-#include "train/profile.h"
+#include "train/inspect/profile.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -11,7 +11,7 @@
 #define ATH_TRAIN_DOCTOR_H
 
 #include "athanor/tune.h"
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 
 #define ATH_FINDING_WARNS 0.5
 
@@ -22,7 +22,7 @@ struct ath__doctor_rule {
 };
 
 #define ATH_DOCTOR_RULE(name) extern const struct ath__doctor_rule ath__doctor_##name;
-#include "train/doctor_rule_list.h"
+#include "train/doctor/doctor_rule_list.h"
 #undef ATH_DOCTOR_RULE
 
 /* Row i; NULL past the end. */

@@ -1,5 +1,5 @@
 /* Steps that leave no trace. */
-#include "train/trial.h"
+#include "train/doctor/trial.h"
 
 #include "base/error.h"
 #include "train/class_weights.h"

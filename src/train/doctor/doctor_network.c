@@ -1,5 +1,5 @@
 /* Rules about the network: stem, normalisation, dead units, starting values, standing at chance, weight decay. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "report/results_csv.h"
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 #include "train/settings.h"
 
 #include <string.h>

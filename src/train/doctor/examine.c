@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "report/html.h"
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 #include "train/settings.h"
 #include "train/setup.h"
 

@@ -7,7 +7,7 @@
 #define ATH_TRAIN_WATCH_H
 
 #include "train/checkpoint.h"
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 #include "train/run_folder.h"
 
 enum { ATH_WATCH_MAX_CODES = 64 };

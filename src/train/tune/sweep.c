@@ -6,7 +6,7 @@
  * stopped. Each trial's schedule is that of the full E epochs: a kept trial is exactly the run that it would have been
  * alone.
  */
-#include "train/sweep.h"
+#include "train/tune/sweep.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -1,5 +1,5 @@
 /* Applying the rules, ranking what they find, and what rules share. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -17,7 +17,7 @@ static const double explains = 0.6;
 
 static const struct ath__doctor_rule *const table[] = {
 #define ATH_DOCTOR_RULE(name) &ath__doctor_##name,
-#include "train/doctor_rule_list.h"
+#include "train/doctor/doctor_rule_list.h"
 #undef ATH_DOCTOR_RULE
 };
 enum { COUNT = sizeof table / sizeof table[0] };

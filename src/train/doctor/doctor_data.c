@@ -1,5 +1,5 @@
 /* Rules about the data: splits, labels, balance, pixel values, how much the validation accuracy can be trusted. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "report/plot.h"
 #include "train/settings.h"
-#include "train/sweep.h"
+#include "train/tune/sweep.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/dead_units.h"
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 #include "train/rate.h"
-#include "train/trial.h"
+#include "train/doctor/trial.h"
 
 #include <math.h>
 #include <string.h>

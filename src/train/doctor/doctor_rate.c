@@ -1,5 +1,5 @@
 /* Rules about the learning rate: decayed to nothing, too high, too low, wrong for the optimiser, warm-up, plateau. */
-#include "train/doctor.h"
+#include "train/doctor/doctor.h"
 
 #include "optim/schedule.h"
 

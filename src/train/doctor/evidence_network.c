@@ -4,7 +4,7 @@
  * map of m places, kernel k, padding p, stride s and q outputs, tap r is used if 0 <= o*s - p + r*d < m for some o < q. A
  * 3x3 convolution on a 1x1 map uses one of its nine taps.
  */
-#include "train/evidence.h"
+#include "train/doctor/evidence.h"
 
 #include "base/error.h"
 #include "graph/op.h"
