@@ -4,10 +4,10 @@
 
 #include "data/loader.h"
 #include "train/checkpoint.h"
+#include "train/doctor/watch.h"
 #include "train/model_file.h"
 #include "train/rate.h"
 #include "train/run_folder.h"
-#include "train/doctor/watch.h"
 
 struct ath__trainer {
     ath_config            *config;

@@ -4,8 +4,8 @@
 #include "base/mem.h"
 #include "train/dead_units.h"
 #include "train/doctor/evidence.h"
-#include "train/rate.h"
 #include "train/doctor/trial.h"
+#include "train/rate.h"
 
 #include <math.h>
 #include <string.h>

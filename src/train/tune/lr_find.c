@@ -14,9 +14,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "report/plot.h"
+#include "train/doctor/trial.h"
 #include "train/settings.h"
 #include "train/setup.h"
-#include "train/doctor/trial.h"
 
 #include <math.h>
 #include <stdio.h>
