@@ -534,7 +534,6 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     ath__free(scratch);
-    ath__preprocessor_close(&preprocessor);
     return 0;
 }
 
