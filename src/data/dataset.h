@@ -29,10 +29,14 @@ enum { ATH_BAD_STOP, ATH_BAD_SKIP };
      NULL,                                                                                                             \
      0,                                                                                                                \
      1e9},                                                                                                             \
-    {                                                                                                                  \
-        "holdout_seed", "seed of the draw when holdout is a fraction", ATH_OPTION_INT,                                 \
-            offsetof(struct ath__dataset_common, holdout_seed), "1", NULL, 0, 9e15                                     \
-    },                                                                                                                 \
+        {"holdout_seed",                                                                                               \
+         "seed of the draw when holdout is a fraction",                                                                \
+         ATH_OPTION_INT,                                                                                               \
+         offsetof(struct ath__dataset_common, holdout_seed),                                                           \
+         "1",                                                                                                          \
+         NULL,                                                                                                         \
+         0,                                                                                                            \
+         9e15},                                                                                                        \
     {                                                                                                                  \
         "bad_images", "files that are no images or broken: stop at the first, or leave them out and count them",       \
             ATH_OPTION_CHOICE, offsetof(struct ath__dataset_common, bad_images), "stop", "stop|skip", 0, 0             \

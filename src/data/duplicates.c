@@ -75,7 +75,8 @@ struct hashing {
 
 static void hash_chunk(int64_t chunk, void *context) {
     struct hashing *hashing = context;
-    int64_t begin = hashing->count * chunk / ATH_DATASET_CHUNKS, end = hashing->count * (chunk + 1) / ATH_DATASET_CHUNKS;
+    int64_t         begin = hashing->count * chunk / ATH_DATASET_CHUNKS,
+            end = hashing->count * (chunk + 1) / ATH_DATASET_CHUNKS;
     for (int64_t i = begin; i < end && hashing->status[chunk] == ATH_OK; i++) {
         struct content content;
         hashing->status[chunk] = content_open(hashing->dataset, i, &content, &hashing->errors[chunk]);

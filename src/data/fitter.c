@@ -22,8 +22,8 @@ static ath_status room(unsigned char **block, size_t *size, size_t wanted, ath_e
     return *block ? ATH_OK : ath__fail_memory(err, "resize");
 }
 
-static ath_status plan(struct ath__fitter *fitter, int from_height, int from_width, int to_height, int to_width,
-                       int filter, ath_error *err) {
+ath_status ath__fitter_plan(struct ath__fitter *fitter, int from_height, int from_width, int to_height, int to_width,
+                            int filter, ath_error *err) {
     if (fitter->planned && fitter->from_height == from_height && fitter->from_width == from_width &&
         fitter->to_height == to_height && fitter->to_width == to_width && fitter->filter == filter)
         return ATH_OK;
@@ -36,6 +36,7 @@ static ath_status plan(struct ath__fitter *fitter, int from_height, int from_wid
     fitter->to_height = to_height;
     fitter->to_width = to_width;
     fitter->filter = filter;
+    ATH_TRY(room(&fitter->plane, &fitter->plane_size, (size_t)to_height * (size_t)to_width, err));
     return room(&fitter->scratch, &fitter->scratch_size, ath__resize_scratch(&fitter->resize), err);
 }
 
@@ -44,9 +45,9 @@ static void copy_part(const unsigned char *src, int width, const struct ath__box
     for (int y = 0; y < box->height; y++, src += width, dst += box->width) memcpy(dst, src, (size_t)box->width);
 }
 
-ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture, const struct ath__box *source,
-                           int height, int width, int filter, const struct ath__box *window, unsigned char *dst,
-                           ath_error *err) {
+ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture,
+                           const struct ath__box *source, int height, int width, int filter,
+                           const struct ath__box *window, unsigned char *dst, ath_error *err) {
     size_t plane = (size_t)picture->height * (size_t)picture->width;
     size_t from = (size_t)source->height * (size_t)source->width, out = (size_t)window->height * (size_t)window->width;
     bool   whole = source->height == picture->height && source->width == picture->width;
@@ -57,9 +58,8 @@ ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture
             copy_part(picture->pixels + (size_t)c * plane, picture->width, &box, dst + (size_t)c * out);
         return ATH_OK;
     }
-    ATH_TRY(plan(fitter, source->height, source->width, height, width, filter, err));
+    ATH_TRY(ath__fitter_plan(fitter, source->height, source->width, height, width, filter, err));
     if (!whole) ATH_TRY(room(&fitter->part, &fitter->part_size, from, err));
-    if (!all) ATH_TRY(room(&fitter->plane, &fitter->plane_size, (size_t)height * (size_t)width, err));
     for (int c = 0; c < picture->channels; c++, dst += out) {
         const unsigned char *src = picture->pixels + (size_t)c * plane;
         if (!whole) {

@@ -21,11 +21,15 @@ struct ath__fitter {
     size_t             scratch_size, plane_size, part_size;
 };
 
+/* Makes plan and memory for whole pictures of from_height x from_width beforehand. */
+ath_status ath__fitter_plan(struct ath__fitter *fitter, int from_height, int from_width, int height, int width,
+                            int filter, ath_error *err);
+
 /* The part `source` of the picture is resized to height x width, and the part `window` of that comes out: dst (channels,
  * window height, window width), u8. Both parts lie inside. */
-ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture, const struct ath__box *source,
-                           int height, int width, int filter, const struct ath__box *window, unsigned char *dst,
-                           ath_error *err);
+ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture,
+                           const struct ath__box *source, int height, int width, int filter,
+                           const struct ath__box *window, unsigned char *dst, ath_error *err);
 void       ath__fitter_close(struct ath__fitter *fitter);
 
 #endif

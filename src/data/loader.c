@@ -108,7 +108,8 @@ static ath_status read_source(struct ath__loader *loader, struct worker *worker,
     *picture = worker->picture;
     if (!source) return ATH_OK;
     size_t bytes = ath__picture_bytes(picture), room = atomic_load(&loader->source_room);
-    while (bytes <= room && !atomic_compare_exchange_weak(&loader->source_room, &room, room - bytes)) {}
+    while (bytes <= room && !atomic_compare_exchange_weak(&loader->source_room, &room, room - bytes)) {
+    }
     if (bytes > room) return ATH_OK;
     unsigned char *kept = ath__alloc(bytes); /* where memory runs out, the image is read again in the next epoch */
     if (!kept) return ATH_OK;
@@ -139,8 +140,8 @@ static ath_status image_pixels(struct ath__loader *loader, struct worker *worker
         *pixels = picture.pixels;
         return ATH_OK;
     }
-    ath_status status = ath__augment_fit_picture(loader->augment, draw, &loader->preprocessor, &picture,
-                                                 &worker->fitter, place, err);
+    ath_status status =
+        ath__augment_fit_picture(loader->augment, draw, &loader->preprocessor, &picture, &worker->fitter, place, err);
     if (status != ATH_OK) return name_image(loader, index, status, err);
     if (has_place) loader->cache_filled[index] = 1;
     return ATH_OK;
@@ -260,7 +261,8 @@ static ath_status open_cache(struct ath__loader *loader, ath_error *err) {
 }
 
 static ath_status open_workers(struct ath__loader *loader, ath_error *err) {
-    int threads = loader->settings.threads;
+    int              threads = loader->settings.threads;
+    ath_dataset_info info = ath_dataset_describe(loader->dataset);
     loader->workers = ATH_NEW_ARRAY(struct worker, threads);
     if (!loader->workers) return ath__fail_memory(err, "loader");
     for (int i = 0; i < threads; i++) {
@@ -269,6 +271,9 @@ static ath_status open_workers(struct ath__loader *loader, ath_error *err) {
         worker->fitted = ath__alloc(loader->out_pixels);
         worker->canvas = ath__alloc(ath__sample_scratch(&loader->preprocessor));
         worker->spare = ath__alloc_array(loader->out_pixels, sizeof(float));
+        bool in_memory = info.height > 0 && !ath__augment_frames(loader->augment);
+        if (in_memory)
+            ATH_TRY(ath__preprocessor_plan(&loader->preprocessor, info.height, info.width, &worker->fitter, err));
         if (!worker->fitted || !worker->canvas || !worker->spare) return ath__fail_memory(err, "loader");
     }
     loader->has_mutex = pthread_mutex_init(&loader->mutex, NULL) == 0;

@@ -15,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_CHANNELS = 4, MOST_SIDE = 16384 };
+enum { MOST_CHANNELS = 4, MOST_SIDE = 16384, MOST_RESIZED = 65535 };
 
 ath_status ath__preprocessor_open(struct ath__preprocessor *preprocessor, const struct ath__preprocess *preprocess,
                                   int channels, int height, int width, ath_error *err) {
@@ -41,10 +41,12 @@ ath_status ath__preprocessor_open(struct ath__preprocessor *preprocessor, const 
     preprocessor->height = preprocess->height > 0 ? preprocess->height : height;
     preprocessor->width = preprocess->width > 0 ? preprocess->width : width;
     if (preprocessor->height < 1 || preprocessor->width < 1)
-        return ath__fail(err, ATH_USAGE, "resize", "photos of any size need one to be brought to: give resize=256 crop=224");
+        return ath__fail(err, ATH_USAGE, "resize",
+                         "photos of any size need one to be brought to: give resize=256 crop=224");
     if (preprocessor->height > MOST_SIDE || preprocessor->width > MOST_SIDE)
-        return ath__fail(err, ATH_USAGE, "resize", "a network input of %dx%d is not possible: up to %d pixels a side are",
-                         preprocessor->height, preprocessor->width, (int)MOST_SIDE);
+        return ath__fail(err, ATH_USAGE, "resize",
+                         "a network input of %dx%d is not possible: up to %d pixels a side are", preprocessor->height,
+                         preprocessor->width, (int)MOST_SIDE);
     return ATH_OK;
 }
 
@@ -104,6 +106,9 @@ ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct
     struct ath__box whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
     int             height, width;
     resized_size(p, picture->height, picture->width, &height, &width);
+    if (height > MOST_RESIZED || width > MOST_RESIZED)
+        return ath__fail(err, ATH_DATA, NULL, "an image of %dx%d pixels is too long and thin to be resized",
+                         picture->height, picture->width);
     if (height < p->height || width < p->width)
         return ath__fail(err, ATH_DATA, NULL,
                          "an image of %dx%d pixels is too small for crop=%dx%d: have it resized first (resize=)",
@@ -111,6 +116,14 @@ ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct
     window.top = middle(height, p->height);
     window.left = middle(width, p->width);
     return ath__fitter_fit(fitter, picture, &whole, height, width, p->settings.filter, &window, dst, err);
+}
+
+ath_status ath__preprocessor_plan(const struct ath__preprocessor *p, int height, int width, struct ath__fitter *fitter,
+                                  ath_error *err) {
+    int to_height, to_width;
+    resized_size(p, height, width, &to_height, &to_width);
+    if (height == to_height && width == to_width) return ATH_OK;
+    return ath__fitter_plan(fitter, height, width, to_height, to_width, p->settings.filter, err);
 }
 
 ath_status ath__preprocessor_cut(const struct ath__preprocessor *p, const struct ath__picture *picture,

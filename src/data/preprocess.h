@@ -30,6 +30,9 @@ int ath__preprocessor_least(const struct ath__preprocessor *preprocessor);
  * be cut out. */
 ath_status ath__preprocessor_fit(const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
                                  struct ath__fitter *fitter, unsigned char *dst, ath_error *err);
+/* Has the fitter take its memory for pictures of that size beforehand. */
+ath_status ath__preprocessor_plan(const struct ath__preprocessor *preprocessor, int height, int width,
+                                  struct ath__fitter *fitter, ath_error *err);
 /* The part of the picture in `box` becomes the whole image. */
 ath_status ath__preprocessor_cut(const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
                                  const struct ath__box *box, struct ath__fitter *fitter, unsigned char *dst,

@@ -23,7 +23,7 @@ typedef uint64_t histograms[MOST_CHANNELS][2][256];
 struct work {
     ath_dataset_info info;
     uint64_t         pixels[ATH_DATASET_CHUNKS]; /* of one channel */
-    histograms      *chunks; /* (ATH_DATASET_CHUNKS) */
+    histograms      *chunks;                     /* (ATH_DATASET_CHUNKS) */
 };
 
 static void count_pixels(const struct ath__picture *picture, int64_t index, int chunk, void *context) {

@@ -68,7 +68,8 @@ static ath_status draw_worst(const struct ath__final_source *source, struct ath_
     struct ath__picture picture = {0};
     ath_status          status = ATH_OK;
     for (int i = 0; i < final->scores.worst_count && status == ATH_OK; i++) {
-        status = ath__dataset_view(source->dataset, final->scores.worst[i].index, 2 * ATH_THUMBNAIL_SIDE, &picture, err);
+        status =
+            ath__dataset_view(source->dataset, final->scores.worst[i].index, 2 * ATH_THUMBNAIL_SIDE, &picture, err);
         if (status == ATH_OK)
             status = ath__thumbnail_make(picture.pixels, picture.channels, picture.height, picture.width,
                                          &final->worst[i], err);

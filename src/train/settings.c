@@ -37,10 +37,9 @@ static const struct ath__setting table[] = {
          "size of the middle that is then cut out, which the network sees: 224, or HEIGHTxWIDTH; empty = resize="),
     CHOICE("interpolation", "bilinear", "bilinear|bicubic|nearest|box",
            "how pixels are computed when resizing (antialiased, as Pillow does)"),
-    TEXT(
-        "normalize", "none",
-        "none (pixels in 0 to 1), auto (from the training images), imagenet, half (-1 to 1), or mean:deviation per "
-        "channel: 0.13:0.31"),
+    TEXT("normalize", "none",
+         "none (pixels in 0 to 1), auto (from the training images), imagenet, half (-1 to 1), or mean:deviation per "
+         "channel: 0.13:0.31"),
     TRANSFORMS("augment", "",
                "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),

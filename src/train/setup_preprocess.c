@@ -89,9 +89,10 @@ static ath_status parse_normalize(const char *text, int channels, struct ath__pr
         at += strspn(at, " ");
     }
     if (c == 0 || (*at && *at != ']') || (c != 1 && c != channels))
-        return ath__fail(err, ATH_USAGE, "normalize",
-                         "normalize must be none, auto, imagenet, half or one mean:deviation per channel (%d), not '%s'",
-                         channels, text);
+        return ath__fail(
+            err, ATH_USAGE, "normalize",
+            "normalize must be none, auto, imagenet, half or one mean:deviation per channel (%d), not '%s'", channels,
+            text);
     for (int k = c; k < channels; k++) {
         preprocess->mean[k] = preprocess->mean[0];
         preprocess->deviation[k] = preprocess->deviation[0];

@@ -166,7 +166,8 @@ static ath_status add_item(struct ath__augment *augment, const char *begin, cons
                          "%s stands behind a transform that mixes finished images: move mixup and cutmix to the end",
                          name);
     if (transform->frame && augment->count > 0)
-        return ath__fail(err, ATH_USAGE, "augment", "%s chooses a part of the whole photo: put it first in the list", name);
+        return ath__fail(err, ATH_USAGE, "augment", "%s chooses a part of the whole photo: put it first in the list",
+                         name);
     while (open && close > open && isspace((unsigned char)close[-1])) close--;
     if (open && close[-1] != ')')
         return ath__fail(err, ATH_USAGE, "augment", "there is text behind the ')' of %s", name);

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_DEPTH = 16, LONGEST_NAME = 255 };
+enum { MOST_DEPTH = 16, LONGEST_NAME = 255, LOOKED_AT = 10000 };
 
 void ath__photo_scan_free(struct ath__photo_scan *scan) {
     ath__free(scan->names);
@@ -175,8 +175,7 @@ static ath_status walk(const char *folder, int depth, ath__photo_visit_fn visit,
     for (int i = 0; i < listing.count && status == ATH_OK; i++) {
         status = ath__path_join(path, folder, listing.entries[i].name, err);
         if (status != ATH_OK) break;
-        status = listing.entries[i].folder ? walk(path, depth + 1, visit, context, err)
-                                                     : visit(context, path, err);
+        status = listing.entries[i].folder ? walk(path, depth + 1, visit, context, err) : visit(context, path, err);
     }
     free_listing(&listing);
     return status;
@@ -186,13 +185,29 @@ ath_status ath__photo_walk(const char *folder, ath__photo_visit_fn visit, void *
     return walk(folder, 0, visit, context, err);
 }
 
-bool ath__photo_has_folders(const char *folder) {
+/* Looking for the first file that is an image by its name. */
+struct look {
+    int  left;
+    bool found;
+};
+
+static ath_status look_at(void *context, const char *path, ath_error *err) {
+    struct look *look = context;
+    (void)err;
+    look->found = ath__photo_has_ending(path);
+    return look->found || --look->left <= 0 ? ATH_INTERRUPTED : ATH_OK;
+}
+
+bool ath__photo_has_classes(const char *folder) {
     struct listing listing;
-    bool           found = false;
+    char           path[ATH_PATH_MAX];
+    struct look    look = {.left = LOOKED_AT};
     list_folder(folder, &listing, NULL);
-    for (int i = 0; i < listing.count && !found; i++) found = listing.entries[i].folder;
+    for (int i = 0; i < listing.count && !look.found && look.left > 0; i++)
+        if (listing.entries[i].folder && ath__path_join(path, folder, listing.entries[i].name, NULL) == ATH_OK)
+            ath__photo_walk(path, look_at, &look, NULL);
     free_listing(&listing);
-    return found;
+    return look.found;
 }
 
 /* One class folder on its way into the scan. */
@@ -212,7 +227,7 @@ ath_status ath__photo_scan_folder(struct ath__photo_scan *scan, const char *fold
                                   ath_error *err) {
     struct listing listing;
     char           path[ATH_PATH_MAX];
-    ath_status status = list_folder(folder, &listing, err);
+    ath_status     status = list_folder(folder, &listing, err);
     for (int i = 0; i < listing.count && status == ATH_OK; i++) {
         struct adding adding = {.scan = scan, .wanted = wanted};
         status = ath__path_join(path, folder, listing.entries[i].name, err);

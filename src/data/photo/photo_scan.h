@@ -51,8 +51,8 @@ ath_status ath__photo_scan_list(struct ath__photo_scan *scan, const char *path, 
 ath_status ath__photo_list_parse(struct ath__photo_scan *scan, const char *text, size_t size, const char *name,
                                  const char *folder, unsigned part, bool wanted, ath_error *err);
 
-/* Whether there is a folder in the folder, hidden ones aside. */
-bool ath__photo_has_folders(const char *folder);
+/* Whether a file below a folder in `folder` is an image by its name; looks at some ten thousand at most. */
+bool ath__photo_has_classes(const char *folder);
 
 /* Calls `visit` for every file below `folder`, sorted by path; hidden ones are left out. */
 typedef ath_status (*ath__photo_visit_fn)(void *context, const char *path, ath_error *err);

@@ -69,7 +69,8 @@ static ath_status find_given(const char *root, const char *key, const char *give
 }
 
 static ath_status find_parts(const struct options *options, const char *root, struct layout *layout, ath_error *err) {
-    static const char *const folders[PARTS][4] = {{"train", NULL}, {"val", "valid", "validation", NULL}, {"test", NULL}};
+    static const char *const folders[PARTS][4] = {
+        {"train", NULL}, {"val", "valid", "validation", NULL}, {"test", NULL}};
     static const char *const lists[PARTS][4] = {
         {"train.txt", NULL}, {"val.txt", "valid.txt", "validation.txt", NULL}, {"test.txt", NULL}};
     memset(layout, 0, sizeof *layout);
@@ -199,10 +200,11 @@ done:
 
 static ath_status check_classes(const struct ath__image_store *store, const char *root, ath_error *err) {
     if (store->classes == 0)
-        return ath__fail(err, ATH_DATA, root,
-                         "there are no photos in '%s': it should hold train/ and val/ with one folder per class, or one "
-                         "folder per class",
-                         root);
+        return ath__fail(
+            err, ATH_DATA, root,
+            "there are no photos in '%s': it should hold train/ and val/ with one folder per class, or one "
+            "folder per class",
+            root);
     if (store->classes == 1)
         return ath__fail(err, ATH_DATA, root,
                          "'%s' has only one class, '%s': a classifier needs two or more folders of photos", root,
@@ -280,7 +282,7 @@ static ath_status is_photos(const char *path, bool *yes, ath_error *err) {
     struct ath__photo_scan   scan = {.texts = &texts};
     *yes = false;
     if (ath__folder_exists(path)) {
-        *yes = find_below(path, lists, found) || ath__photo_has_folders(path);
+        *yes = find_below(path, lists, found) || ath__photo_has_classes(path);
         return ATH_OK;
     }
     const char *dot = strrchr(path, '.');

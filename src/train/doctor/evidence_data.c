@@ -23,10 +23,10 @@ struct image {
 };
 
 struct scan {
-    const ath_dataset *dataset;
+    const ath_dataset  *dataset;
     struct ath__picture pixels, other;
-    struct image      *images;
-    int64_t            count; /* read within the time */
+    struct image       *images;
+    int64_t             count; /* read within the time */
 };
 
 static uint64_t hash_bytes(const unsigned char *bytes, size_t size) {
@@ -65,7 +65,8 @@ static void add_pixels(struct pixel_sums *sums, const struct ath__picture *pictu
     size_t plane = (size_t)picture->height * (size_t)picture->width;
     for (int c = 0; c < picture->channels && c < 4; c++)
         for (size_t i = 0; i < plane; i++) {
-            double value = (picture->pixels[(size_t)c * plane + i] / 255.0 - preprocess->mean[c]) / preprocess->deviation[c];
+            double value =
+                (picture->pixels[(size_t)c * plane + i] / 255.0 - preprocess->mean[c]) / preprocess->deviation[c];
             sums->sum[c] += value;
             sums->square[c] += value * value;
         }

@@ -32,8 +32,8 @@ struct show {
 
     int64_t       *indices; /* (rows) images shown */
     int32_t       *labels, *first, *second;
-    float         *weights, *images, *spare;  /* a column */
-    unsigned char *resized, *part, *pixels; /* (rows, ...) originals; one image; the sheet's */
+    float         *weights, *images, *spare; /* a column */
+    unsigned char *resized, *part, *pixels;  /* (rows, ...) originals; one image; the sheet's */
     void          *canvas;
 
     struct ath__fitter   fitter;
