@@ -40,20 +40,20 @@ ath_status ath__fitter_plan(struct ath__fitter *fitter, int from_height, int fro
     return room(&fitter->scratch, &fitter->scratch_size, ath__resize_scratch(&fitter->resize), err);
 }
 
-static void copy_part(const unsigned char *src, int width, const struct ath__box *box, unsigned char *dst) {
+static void copy_part(const unsigned char *src, int width, const struct ath__part *box, unsigned char *dst) {
     src += (size_t)box->top * (size_t)width + (size_t)box->left;
     for (int y = 0; y < box->height; y++, src += width, dst += box->width) memcpy(dst, src, (size_t)box->width);
 }
 
 ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture,
-                           const struct ath__box *source, int height, int width, int filter,
-                           const struct ath__box *window, unsigned char *dst, ath_error *err) {
+                           const struct ath__part *source, int height, int width, int filter,
+                           const struct ath__part *window, unsigned char *dst, ath_error *err) {
     size_t plane = (size_t)picture->height * (size_t)picture->width;
     size_t from = (size_t)source->height * (size_t)source->width, out = (size_t)window->height * (size_t)window->width;
     bool   whole = source->height == picture->height && source->width == picture->width;
     bool   all = window->height == height && window->width == width;
     if (source->height == height && source->width == width) {
-        struct ath__box box = {source->top + window->top, source->left + window->left, window->height, window->width};
+        struct ath__part box = {source->top + window->top, source->left + window->left, window->height, window->width};
         for (int c = 0; c < picture->channels; c++)
             copy_part(picture->pixels + (size_t)c * plane, picture->width, &box, dst + (size_t)c * out);
         return ATH_OK;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Rows top .. top + height - 1, columns left .. left + width - 1. */
-struct ath__box {
+struct ath__part {
     int top, left, height, width;
 };
 
@@ -28,8 +28,8 @@ ath_status ath__fitter_plan(struct ath__fitter *fitter, int from_height, int fro
 /* The part `source` of the picture is resized to height x width, and the part `window` of that comes out: dst (channels,
  * window height, window width), u8. Both parts lie inside. */
 ath_status ath__fitter_fit(struct ath__fitter *fitter, const struct ath__picture *picture,
-                           const struct ath__box *source, int height, int width, int filter,
-                           const struct ath__box *window, unsigned char *dst, ath_error *err);
+                           const struct ath__part *source, int height, int width, int filter,
+                           const struct ath__part *window, unsigned char *dst, ath_error *err);
 void       ath__fitter_close(struct ath__fitter *fitter);
 
 #endif

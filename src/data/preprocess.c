@@ -103,7 +103,7 @@ static int middle(int size, int cut) {
 
 ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct ath__picture *picture,
                                  struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
-    struct ath__box whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
+    struct ath__part whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
     int             height, width;
     resized_size(p, picture->height, picture->width, &height, &width);
     if (height > MOST_RESIZED || width > MOST_RESIZED)
@@ -127,9 +127,9 @@ ath_status ath__preprocessor_plan(const struct ath__preprocessor *p, int height,
 }
 
 ath_status ath__preprocessor_cut(const struct ath__preprocessor *p, const struct ath__picture *picture,
-                                 const struct ath__box *box, struct ath__fitter *fitter, unsigned char *dst,
+                                 const struct ath__part *box, struct ath__fitter *fitter, unsigned char *dst,
                                  ath_error *err) {
-    struct ath__box window = {0, 0, p->height, p->width};
+    struct ath__part window = {0, 0, p->height, p->width};
     return ath__fitter_fit(fitter, picture, box, p->height, p->width, p->settings.filter, &window, dst, err);
 }
 

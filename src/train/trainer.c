@@ -89,18 +89,6 @@ static void tell_groups(const struct ath__trainer *t) {
     ath__str_free(&text);
 }
 
-static ath_status copy_class_names(struct ath__trainer *t, ath_error *err) {
-    ath_dataset_info data = ath_dataset_describe(t->train_set);
-    t->info.class_names = ATH_NEW_ARRAY(char *, data.classes);
-    if (!t->info.class_names) return ath__fail_memory(err, "class names");
-    t->info.classes = data.classes;
-    for (int c = 0; c < data.classes; c++) {
-        t->info.class_names[c] = ath__strdup(data.class_names[c]);
-        if (!t->info.class_names[c]) return ath__fail_memory(err, "class names");
-    }
-    return ATH_OK;
-}
-
 static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath_config           *config = t->config;
     enum ath__init_policy policy;
@@ -118,7 +106,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_class_weights(config, t->train_set, t->network, err));
     ATH_TRY(ath__setup_loader(config, t->train_set, &t->info.preprocess, true, &t->train_loader, err));
     ATH_TRY(ath__setup_loader(config, t->val_set, &t->info.preprocess, false, &t->val_loader, err));
-    ATH_TRY(copy_class_names(t, err));
+    ATH_TRY(ath__model_info_take(&t->info, t->train_set, err));
     ATH_TRY(ath__metrics_start(&t->epoch_metrics, ath_model_classes(t->model), false, err));
     ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
     t->epochs = ath__config_int(config, "epochs");

@@ -49,7 +49,7 @@ static ath_eval_result make_scores(int classes, char names[MOST][48]) {
             ath__metrics_add(&metrics, &samples, logits, NULL);
         }
     }
-    must(ath__metrics_result(&metrics, listed, "flip", &result, &err), &err);
+    must(ath__metrics_result(&metrics, (struct ath__class_labels){.names = listed}, "flip", &result, &err), &err);
     ath__metrics_free(&metrics);
     ath__free(logits);
     return result;
