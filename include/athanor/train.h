@@ -109,7 +109,7 @@ ATH_API ath_status ath_runs_plot(const char *title, const char *const *names, co
 
 /* One class of an evaluation. Shares in percent; not a number where there is nothing to divide by. */
 typedef struct ath_class_score {
-    const char *name, *title, *group; /* the title is the name where there is no other; "" = in no group */
+    const char *name, *title, *group;       /* the title is the name where there is no other; "" = in no group */
     int64_t     images, predicted, correct; /* of this class, taken for it, both */
     double      recall, precision, f1;      /* recall is the accuracy on the images of the class */
 } ath_class_score;
@@ -166,10 +166,10 @@ typedef struct ath_prediction {
     const char      *path; /* "mnist:test[17]" for an element of a data set */
     const ath_guess *top;  /* best first */
     int              count;
-    const char      *problem;             /* why the image could not be read; then count is 0 */
-    const char      *truth, *truth_title; /* its class where that is known: of a data set's element, of a file in a folder
+    const char      *problem;        /* why the image could not be read; then count is 0 */
+    const char *truth, *truth_title; /* its class where that is known: of a data set's element, of a file in a folder
                                              that is called like a class; else NULL */
-    int              truth_index;         /* -1 = not known */
+    int         truth_index;         /* -1 = not known */
 } ath_prediction;
 
 /* Predicts images: each path is an image file, a folder (all images below it, sorted by path), an IDX image file (with an

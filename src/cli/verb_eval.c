@@ -67,8 +67,8 @@ static json_t *to_json(const ath_eval_result *r) {
     json_t *object =
         json_pack("{s:I, s:f, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
                   r->top1, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
-                  "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion", confusion,
-                  "calibration", calibration_json(r), "worst", worst_json(r));
+                  "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
+                  confusion, "calibration", calibration_json(r), "worst", worst_json(r));
     if (r->groups > 0) json_object_set_new(object, "per_group", groups_json(r));
     if (r->skipped > 0) json_object_set_new(object, "skipped", json_integer(r->skipped));
     return object;

@@ -22,7 +22,7 @@ static json_t *to_json(const ath_prediction *p) {
     json_t *top = json_array();
     for (int i = 0; i < p->count; i++) {
         const ath_guess *guess = &p->top[i];
-        json_t *item = json_pack("{s:s, s:f}", "class", guess->name, "probability", guess->probability);
+        json_t          *item = json_pack("{s:s, s:f}", "class", guess->name, "probability", guess->probability);
         if (strcmp(guess->title, guess->name) != 0) json_object_set_new(item, "title", json_string(guess->title));
         if (*guess->group) json_object_set_new(item, "group", json_string(guess->group));
         json_array_append_new(top, item);
@@ -45,8 +45,7 @@ static void print_text(const ath_prediction *p) {
     putchar(' ');
     console_pad(text, 16);
     printf(" %6.2f%%", 100.0 * best->probability);
-    for (int i = 1; i < p->count && i < 3; i++)
-        printf("   %s %.2f%%", p->top[i].title, 100.0 * p->top[i].probability);
+    for (int i = 1; i < p->count && i < 3; i++) printf("   %s %.2f%%", p->top[i].title, 100.0 * p->top[i].probability);
     if (p->truth && p->truth_index != best->index) printf("   [is %s]", p->truth_title);
     printf("\n");
 }

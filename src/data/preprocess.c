@@ -104,7 +104,7 @@ static int middle(int size, int cut) {
 ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct ath__picture *picture,
                                  struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
     struct ath__part whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
-    int             height, width;
+    int              height, width;
     resized_size(p, picture->height, picture->width, &height, &width);
     if (height > MOST_RESIZED || width > MOST_RESIZED)
         return ath__fail(err, ATH_DATA, NULL, "an image of %dx%d pixels is too long and thin to be resized",

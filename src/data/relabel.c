@@ -20,8 +20,8 @@ static bool same_names(const struct ath__image_store *store, const char *const *
 }
 
 /* The set takes over the names; titles and groups follow their classes. */
-static ath_status rename_classes(struct ath__image_store *store, const char *const *names, int count, const int *numbers,
-                                 ath_error *err) {
+static ath_status rename_classes(struct ath__image_store *store, const char *const *names, int count,
+                                 const int *numbers, ath_error *err) {
     const char **own = ATH_ARENA_ARRAY(&store->texts, const char *, count);
     const char **titles = ATH_ARENA_ARRAY(&store->texts, const char *, count);
     int         *groups = ATH_ARENA_ARRAY(&store->texts, int, count);

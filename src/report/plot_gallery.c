@@ -9,16 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    MARGIN = 24,
-    TOP = 64,
-    BOX = 128,
-    CELL = 148,
-    ROW = 190,
-    SMALL = 64,
-    WELL = 0xf1f3f6,
-    GREEN = 0x15803d
-};
+enum { MARGIN = 24, TOP = 64, BOX = 128, CELL = 148, ROW = 190, SMALL = 64, WELL = 0xf1f3f6, GREEN = 0x15803d };
 static const double png_scale = 1.5;
 
 struct gallery {

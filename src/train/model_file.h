@@ -12,7 +12,7 @@
 /* What a model file says besides its tensors. */
 struct ath__model_info {
     struct ath__preprocess preprocess;
-    char                 **class_names;                 /* classes entries; owned; may be NULL */
+    char                 **class_names;                  /* classes entries; owned; may be NULL */
     char                 **class_titles, **class_groups; /* likewise; a group's name, "" = none */
     int                    classes;
 };

@@ -47,8 +47,9 @@ static struct ath__label **sort_labels(const struct ath__label_list *list) {
 }
 
 static struct ath__label *find_label(struct ath__label *const *sorted, int count, const char *code) {
-    struct ath__label        wanted = {.code = code}, *key = &wanted;
-    struct ath__label *const *found = bsearch((const void *)&key, (const void *)sorted, (size_t)count, sizeof *sorted, by_code);
+    struct ath__label         wanted = {.code = code}, *key = &wanted;
+    struct ath__label *const *found =
+        bsearch((const void *)&key, (const void *)sorted, (size_t)count, sizeof *sorted, by_code);
     return found ? *found : NULL;
 }
 
@@ -262,8 +263,9 @@ ath_status ath__labels_apply(const char *path, struct ath__image_store *store, a
     struct ath__label    **sorted = NULL;
     ath_status             status;
     ATH_TRY(ath__file_read(path, MOST_BYTES, &text, &size, err));
-    ATH_TRY_DONE(yaml ? ath__labels_parse_yaml(&store->texts, path, text, size, &list, err)
-                      : ath__labels_parse(&store->texts, path, text, size, store->class_names, store->classes, &list, err));
+    ATH_TRY_DONE(
+        yaml ? ath__labels_parse_yaml(&store->texts, path, text, size, &list, err)
+             : ath__labels_parse(&store->texts, path, text, size, store->class_names, store->classes, &list, err));
     sorted = sort_labels(&list);
     status = sorted ? apply(path, sorted, list.count, store, err) : ath__fail_memory(err, path);
 done:

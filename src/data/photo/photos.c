@@ -67,8 +67,7 @@ static ath_status find_given(const char *root, const char *key, const char *give
     if (*given != '/' && find_below(root, names, path)) return ATH_OK;
     ath__str_copy(path, ATH_PATH_MAX, given);
     if (is_there(path)) return ATH_OK;
-    return ath__fail(err, ATH_DATA, key, "%s=%s: there is no such file or folder, here or in '%s'", key, given,
-                     root);
+    return ath__fail(err, ATH_DATA, key, "%s=%s: there is no such file or folder, here or in '%s'", key, given, root);
 }
 
 static ath_status find_parts(const struct options *options, const char *root, struct layout *layout, ath_error *err) {

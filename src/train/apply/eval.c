@@ -25,7 +25,8 @@ static ath_status open_data(const struct ath__source *source, const ath_hooks *h
     if (source->info.class_names && info.height == 0)
         return ath__dataset_relabel(*dataset, (const char *const *)source->info.class_names, source->info.classes, err);
     if (info.classes == classes) return ATH_OK;
-    return ath__fail(err, ATH_DATA, info.name, "the model knows %d classes, the data set has %d", classes, info.classes);
+    return ath__fail(err, ATH_DATA, info.name, "the model knows %d classes, the data set has %d", classes,
+                     info.classes);
 }
 
 /* What the model calls its classes, or what the data set does if the model says nothing better. */

@@ -27,8 +27,8 @@
 enum { MOST_SETS = 64 };
 
 struct predictor {
-    struct ath__source        source;
-    struct ath__predict_batch batch;
+    struct ath__source         source;
+    struct ath__predict_batch  batch;
     struct ath__predict_sheet *sheet;
 
     /* Sets whose images may still wait in the batch. */
@@ -136,8 +136,8 @@ static bool is_idx(const char *path) {
     struct ath__mapping mapping;
     if (ath__file_map(path, &mapping, NULL) != ATH_OK) return false;
     const unsigned char *bytes = mapping.data;
-    bool yes = mapping.size >= 4 && ((bytes[0] == 0x1f && bytes[1] == 0x8b) ||
-                                     (bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 8));
+    bool                 yes = mapping.size >= 4 &&
+               ((bytes[0] == 0x1f && bytes[1] == 0x8b) || (bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 8));
     ath__file_unmap(&mapping);
     return yes;
 }

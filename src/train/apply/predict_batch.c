@@ -204,7 +204,8 @@ static ath_status evaluate(struct ath__predict_batch *batch, ath_error *err) {
 
 /* ---- adding ------------------------------------------------------------------------------------------------------ */
 
-static ath_status add(struct ath__predict_batch *batch, struct ath__predict_item item, const char *name, ath_error *err) {
+static ath_status add(struct ath__predict_batch *batch, struct ath__predict_item item, const char *name,
+                      ath_error *err) {
     if (batch->count == batch->capacity) {
         int64_t                   wider = batch->capacity ? 2 * batch->capacity : 64;
         struct ath__predict_item *items = ath__realloc(batch->items, (size_t)wider * sizeof *items);
@@ -227,7 +228,8 @@ ath_status ath__predict_add(struct ath__predict_batch *batch, const char *name, 
     return add(batch, item, name, err);
 }
 
-ath_status ath__predict_refuse(struct ath__predict_batch *batch, const char *name, const char *problem, ath_error *err) {
+ath_status ath__predict_refuse(struct ath__predict_batch *batch, const char *name, const char *problem,
+                               ath_error *err) {
     struct ath__predict_item item = {.ready = true, .truth = -1};
     ath__fail(&item.problem, ATH_DATA, name, "%s", problem);
     return add(batch, item, name, err);

@@ -36,7 +36,7 @@ struct ath__predict_batch {
     struct ath__predict_reader *readers;
     int                         reader_count;
     int                         classes, top;
-    int64_t                     size;  /* images of a batch */
+    int64_t                     size;   /* images of a batch */
     float                      *images; /* (size, ...) */
     int32_t                    *labels; /* unused by the forward pass */
     double                     *probabilities;

@@ -24,7 +24,7 @@ static const char *file_name(const char *path) {
 }
 
 void ath__predict_sheet_add(struct ath__predict_sheet *sheet, const ath_prediction *prediction,
-                                  struct ath__thumbnail *thumbnail) {
+                            struct ath__thumbnail *thumbnail) {
     if (prediction->problem) return;
     bool known = prediction->truth_index >= 0, right = known && prediction->truth_index == prediction->top[0].index;
     sheet->known += known;

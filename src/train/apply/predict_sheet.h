@@ -20,7 +20,7 @@ void ath__predict_sheet_picture(const struct ath__predict_sheet *sheet, const st
                                 struct ath__thumbnail *thumbnail);
 /* Takes the thumbnail over. */
 void ath__predict_sheet_add(struct ath__predict_sheet *sheet, const ath_prediction *prediction,
-                                  struct ath__thumbnail *thumbnail);
+                            struct ath__thumbnail *thumbnail);
 /* Writes the PNG. */
 ath_status ath__predict_sheet_write(const struct ath__predict_sheet *sheet, const char *title, const char *path,
                                     ath_error *err);
