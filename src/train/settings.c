@@ -125,6 +125,7 @@ static const struct ath__setting table[] = {
     FLAG("extend", "false", "resume: allow other epochs or another schedule than the run began with"),
     FLAG("overwrite", "false", "write into a run folder that already holds a run"),
     INT("checkpoint.seconds", "60", 0, 1e9, "longest time between two checkpoints; also one after every epoch"),
+    TEXT("format", "", "export, convert: format to write; empty = by the ending of the file's name"),
     TEXT("run", "", "run folder whose best model is meant; empty = runs/last"),
     CHOICE(
         "tta", "none", "none|flip|flip_shift",

@@ -50,7 +50,7 @@ void ath__config_unset(ath_config *config, const char *key);
 /* Puts every PREFIX.KEY over KEY, unless that has a higher origin. */
 ath_status ath__config_overlay(ath_config *config, const char *prefix, ath_error *err);
 
-/* Pair i of the open families "model.", "data.", "group.", "sweep." and "stage." (key without the prefix); false past the end. */
+/* Pair i of the open families "model.", "data.", "group.", "sweep.", "stage." and "export." (key without the prefix); false past the end. */
 struct ath__config_pair {
     const char *key, *value;
 };
