@@ -21,10 +21,9 @@
 
 enum { COLUMNS = 13, FIXED_COLUMNS = 9, MAX_BYTES = 64 << 20, MAX_ROWS = 1000000 };
 
-static const char *const names[COLUMNS] = {"epoch",     "lr",       "train_loss", "train_top1",
-                                           "val_loss",  "val_top1", "seconds",    "images_per_second",
-                                           "data_wait", "ema_loss", "ema_top1",   "grad_norm",
-                                           "stage"};
+static const char *const names[COLUMNS] = {
+    "epoch",     "lr",       "train_loss", "train_top1", "val_loss", "val_top1", "seconds", "images_per_second",
+    "data_wait", "ema_loss", "ema_top1",   "grad_norm",  "stage"};
 /* Significant digits: losses and rates in full single precision, the others as far as they are measured. */
 static const int digits[COLUMNS] = {18, 9, 9, 7, 9, 7, 6, 6, 4, 9, 7, 6, 6};
 

@@ -20,7 +20,7 @@
  * may differ with extend=true. */
 /* clang-format off */
 static const char *const fixed_keys[] = {
-    "model", "data", "resize", "normalize", "augment", "classes", "batch", "micro_batch",
+    "model", "data", "resize", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
     "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
     "lookahead", "lookahead.alpha", "ema", "sam", "init", "weights", "freeze", "bn.statistics", "features", "features.views",
     "features.plain", "reparam", "seed", "precision"};
@@ -75,7 +75,7 @@ static json_t *epochs_json(const struct ath__position *position) {
         const ath_epoch *e = &position->epochs[i];
         const double     values[] = {e->lr,       e->train_loss, e->train_top1,        e->val_loss,
                                      e->val_top1, e->seconds,    e->images_per_second, e->data_wait,
-                                     e->ema_loss, e->ema_top1,   e->grad_norm,        (double)e->stage};
+                                     e->ema_loss, e->ema_top1,   e->grad_norm,         (double)e->stage};
         json_t          *row = json_array();
         json_array_append_new(row, json_integer(e->epoch));
         for (size_t k = 0; k < COUNT(values); k++) json_array_append_new(row, ath__json_real(values[k]));
@@ -94,13 +94,13 @@ static json_t *plateau_json(const struct ath__plateau *plateau) {
 static json_t *position_json(const struct ath__position *p) {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
                      "stage", (json_int_t)p->stage, "stage_epoch", (json_int_t)p->stage_epoch, "stage_step",
-                     (json_int_t)p->stage_step, "step",
-                     (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch", (json_int_t)p->batch, "images",
-                     (json_int_t)p->images, "hits1", (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum",
-                     ath__json_real(p->loss_sum), "epoch_seconds", ath__json_real(p->epoch_seconds), "run_seconds",
-                     ath__json_real(p->run_seconds), "best_top1", ath__json_real(p->best_top1), "best_epoch",
-                     (json_int_t)p->best_epoch, "log_bytes", (json_int_t)p->log_bytes, "epochs", epochs_json(p),
-                     "grad_norm_sum", ath__json_real(p->grad_norm_sum), "plateau", plateau_json(&p->plateau));
+                     (json_int_t)p->stage_step, "step", (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch",
+                     (json_int_t)p->batch, "images", (json_int_t)p->images, "hits1", (json_int_t)p->hits1, "hits5",
+                     (json_int_t)p->hits5, "loss_sum", ath__json_real(p->loss_sum), "epoch_seconds",
+                     ath__json_real(p->epoch_seconds), "run_seconds", ath__json_real(p->run_seconds), "best_top1",
+                     ath__json_real(p->best_top1), "best_epoch", (json_int_t)p->best_epoch, "log_bytes",
+                     (json_int_t)p->log_bytes, "epochs", epochs_json(p), "grad_norm_sum",
+                     ath__json_real(p->grad_norm_sum), "plateau", plateau_json(&p->plateau));
 }
 
 ath_status ath__checkpoint_save(const char *path, const struct ath__network *network, const ath_config *config,
@@ -249,7 +249,7 @@ static ath_status read_position(const char *path, const char *text, struct ath__
         for (size_t k = 0; k < COUNT(v); k++) v[k] = ath__json_real_value(json_array_get(row, k));
         if (!(v[0] >= 0.0 && v[0] < 1e15)) v[0] = 0.0;
         if (!(v[12] >= 0.0 && v[12] < 1e6)) v[12] = 0.0;
-        ath_epoch epoch = {(int64_t)v[0], v[1], v[2], v[3],  v[4],  v[5],       v[6],
+        ath_epoch epoch = {(int64_t)v[0], v[1], v[2], v[3],  v[4],  v[5],      v[6],
                            v[7],          v[8], v[9], v[10], v[11], (int)v[12]};
         if (status == ATH_OK) status = ath__position_add_epoch(p, &epoch, err);
     }

@@ -13,12 +13,12 @@
 
 /* Where a run stands. */
 struct ath__position {
-    int      stage;                /* from 0 */
+    int      stage;                   /* from 0 */
     int64_t  stage_epoch, stage_step; /* epochs and steps in front of this stage */
-    int64_t  step;                 /* optimiser steps taken */
-    int64_t  epoch;                /* from 0: the epoch under way */
-    int64_t  batch;                /* batches of it that are done */
-    int64_t  images, hits1, hits5; /* of the epoch so far */
+    int64_t  step;                    /* optimiser steps taken */
+    int64_t  epoch;                   /* from 0: the epoch under way */
+    int64_t  batch;                   /* batches of it that are done */
+    int64_t  images, hits1, hits5;    /* of the epoch so far */
     double   loss_sum;
     double   epoch_seconds, run_seconds;
     double   best_top1;

@@ -25,8 +25,8 @@ static void rewrite_norm(ath_graph *graph, int index) {
     const struct ath__node      node = graph->nodes[index];
     const ath_batch_norm_attrs *attrs = node.attrs;
     int                         first = graph->node_count;
-    ath_value y = ath_batch_norm_eval(graph, node.in[X], node.in[GAMMA], node.in[BETA], node.in[MEAN],
-                                      node.in[VARIANCE], attrs->eps);
+    ath_value                   y = ath_batch_norm_eval(graph, node.in[X], node.in[GAMMA], node.in[BETA], node.in[MEAN],
+                                                        node.in[VARIANCE], attrs->eps);
     if (y == ATH_NONE) return;
     for (int n = first; n < graph->node_count; n++) {
         graph->nodes[n].scope = node.scope;

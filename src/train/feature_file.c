@@ -30,16 +30,18 @@ struct digesting {
 
 static ath_status digest_image(const struct digesting *d, int64_t index, ath_error *err) {
     const unsigned char *pixels = ath__dataset_pixels(d->dataset, index);
-    size_t bytes = (size_t)d->info.channels * (size_t)d->info.height * (size_t)d->info.width;
+    const char          *path = ath__dataset_path(d->dataset, index);
+    struct ath__mapping  file;
     if (pixels) {
+        size_t bytes = (size_t)d->info.channels * (size_t)d->info.height * (size_t)d->info.width;
         ath__digest_text(&ath__sha256, pixels, bytes, d->digests[index]);
         return ATH_OK;
     }
-    unsigned char *read = ath__alloc(bytes);
-    ath_status     status = read ? ath_dataset_read(d->dataset, index, read, NULL, err) : ath__fail_memory(err, "key");
-    if (status == ATH_OK) ath__digest_text(&ath__sha256, read, bytes, d->digests[index]);
-    ath__free(read);
-    return status;
+    if (!path) return ath__fail(err, ATH_FAILED, "features", "image %lld lies nowhere", (long long)index);
+    ATH_TRY(ath__file_map(path, &file, err));
+    ath__digest_text(&ath__sha256, file.data, file.size, d->digests[index]);
+    ath__file_unmap(&file);
+    return ATH_OK;
 }
 
 static void digest_chunk(int64_t chunk, void *context) {
@@ -106,7 +108,8 @@ ath_status ath__feature_key(const ath_dataset *dataset, const struct ath__prepro
     digest_backbone(network->store, backbone);
     ath__str_printf(key, "%s version %s\nimages %" PRId64 " %s\n", format_name, ATHANOR_VERSION,
                     ath_dataset_describe(dataset).count, images);
-    ath__str_printf(key, "resize %dx%d\n", preprocess->height, preprocess->width);
+    ath__str_printf(key, "resize %dx%d fit %d %dx%d filter %d\n", preprocess->height, preprocess->width,
+                    (int)preprocess->fit, preprocess->fit_height, preprocess->fit_width, preprocess->filter);
     for (int c = 0; c < 4; c++)
         ath__str_printf(key, "normalize %.17g %.17g\n", preprocess->mean[c], preprocess->deviation[c]);
     describe_model(network, key);

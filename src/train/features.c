@@ -67,6 +67,7 @@ static ath_status open_loader(const struct extraction *e, bool plain, struct ath
     struct ath__loader_settings settings = {.batch = EXTRACT_BATCH,
                                             .seed = e->seed,
                                             .threads = (int)ath__config_int(e->source->config, "loader.threads"),
+                                            .cache_bytes = 1, /* every image is read once */
                                             .augment = plain ? NULL : e->augment,
                                             .preprocess = *e->source->preprocess};
     if (settings.batch > e->set->count) settings.batch = e->set->count;
@@ -115,7 +116,8 @@ static ath_status compute_view(struct extraction *e, int v, const char *path, co
     view->rows = view->own;
     e->computed++;
     ath_error fault = {.code = ATH_OK};
-    if (*path && ath__feature_save(path, key, e->set->count, &e->source->network->features, view->own, &fault) != ATH_OK)
+    if (*path &&
+        ath__feature_save(path, key, e->set->count, &e->source->network->features, view->own, &fault) != ATH_OK)
         ath__remark(e->source->hooks, "FEATURES", true, "the features could not be kept: %s", fault.message);
     e->seconds += ath__seconds() - begin;
     return ATH_OK;
@@ -138,8 +140,8 @@ static ath_status open_view(struct extraction *e, int v, const struct ath__str *
         enum ath__feature_find found = ath__feature_load(path, ath__str_text(&key), e->set->count,
                                                          &e->source->network->features, &view->file, why);
         if (found == ATH_FEATURES_BROKEN)
-            ath__remark(e->source->hooks, "FEATURES", true, "the features in '%s' cannot be used and are computed anew: %s",
-                        path, why);
+            ath__remark(e->source->hooks, "FEATURES", true,
+                        "the features in '%s' cannot be used and are computed anew: %s", path, why);
         if (found == ATH_FEATURES_FOUND) view->rows = ath_tensor_file_find(&view->file, "features")->data;
     }
     if (view->rows)
@@ -201,7 +203,7 @@ static ath_status open_buffers(struct ath__feature_set *set, const struct ath__f
         return ath__fail_memory(err, "features");
     for (int64_t i = 0; i < set->count; i++) {
         int label;
-        ATH_TRY(ath_dataset_read(source->dataset, i, NULL, &label, err));
+        ATH_TRY(ath_dataset_label(source->dataset, i, &label, err));
         set->labels[i] = label;
     }
     return ATH_OK;
@@ -219,8 +221,8 @@ static void tell(const struct extraction *e) {
         ath__remark(e->source->hooks, "FEATURES", false,
                     "features of %lld %s images%s: %lld numbers each, computed in %.1f s (%.0f images/s)%s%s",
                     (long long)set->count, e->source->train ? "training" : "validation", views, (long long)set->width,
-                    e->seconds, (double)e->computed * (double)set->count / e->seconds,
-                    *e->folder ? "; kept in " : "", e->folder);
+                    e->seconds, (double)e->computed * (double)set->count / e->seconds, *e->folder ? "; kept in " : "",
+                    e->folder);
 }
 
 static ath_status fill(struct extraction *e, ath_error *err) {

@@ -32,8 +32,8 @@ void       ath__features_close(struct ath__feature_set *set);
 
 /* Batches, as the loader's (data/loader.h): `images` are features, in the order in which a loader with the same seed
  * has the images. */
-int64_t    ath__features_batches(const struct ath__feature_set *set);
-void       ath__features_start(struct ath__feature_set *set, int64_t epoch, int64_t first);
-void       ath__features_next(struct ath__feature_set *set, struct ath__batch *batch);
+int64_t ath__features_batches(const struct ath__feature_set *set);
+void    ath__features_start(struct ath__feature_set *set, int64_t epoch, int64_t first);
+void    ath__features_next(struct ath__feature_set *set, struct ath__batch *batch);
 
 #endif

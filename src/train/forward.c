@@ -34,8 +34,7 @@ static ath_value build_head(const struct ath__network *network, ath_graph *graph
 
 ath_value ath__forward_training(const struct ath__network *network, ath_graph *graph, int64_t batch, ath_value rng) {
     if (network->settings.features) return build_head(network, graph, batch, rng);
-    ath_value logits =
-        ath_model_build(network->model, graph, ath__forward_images(network, graph, batch), true, rng);
+    ath_value logits = ath_model_build(network->model, graph, ath__forward_images(network, graph, batch), true, rng);
     if (logits != ATH_NONE) ath__cut_norms(graph, network->settings.norms, network->store);
     return logits;
 }

@@ -102,8 +102,7 @@ static ath_status create_store(struct ath__network *network, ath_error *err) {
         .graph = graph,
         .is_head = is_head,
         .main = {.name = "main", .optimizer = settings->optimizer, .optim = settings->optim, .lr = 1.0}};
-    if (status == ATH_OK)
-        status = ath__store_create(graph, ath__groups_assign, &network->groups, &network->store, err);
+    if (status == ATH_OK) status = ath__store_create(graph, ath__groups_assign, &network->groups, &network->store, err);
     if (status == ATH_OK) status = note_head(network, graph, is_head, err);
     ath_graph_destroy(graph);
     ath__free(is_head);

@@ -36,11 +36,11 @@ struct ath__network_settings {
     bool                          measure_norm;          /* of the gradient, also without clipping */
     double                        sam;                   /* radius of sharpness-aware minimisation; 0 = none */
     double                        ema;                   /* decay of the weights' running average; 0 = none */
-    const char *freeze; /* what is not trained: `backbone`, or patterns (* and ?) of names; or NULL */
-    enum ath__norms norms;    /* whose statistics stand still in training */
-    bool            features; /* train the part behind the frozen one alone, on that one's results */
-    bool            bf16;
-    const char *layout, *only; /* see ath__assign_options; NULL = automatic */
+    const char                   *freeze; /* what is not trained: `backbone`, or patterns (* and ?) of names; or NULL */
+    enum ath__norms               norms;  /* whose statistics stand still in training */
+    bool                          features; /* train the part behind the frozen one alone, on that one's results */
+    bool                          bf16;
+    const char                   *layout, *only; /* see ath__assign_options; NULL = automatic */
 };
 
 struct ath__network {

@@ -30,10 +30,16 @@
 static const struct ath__setting table[] = {
     TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
-    TEXT("resize", "", "image size that the network sees: 224, or HEIGHTxWIDTH; empty = as stored"),
-    TEXT(
-        "normalize", "none",
-        "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
+    TEXT("resize", "",
+         "size that images are brought to: 256 = the shorter side, HEIGHTxWIDTH = both; empty = as stored (photos: "
+         "docs/photos.md)"),
+    TEXT("crop", "",
+         "size of the middle that is then cut out, which the network sees: 224, or HEIGHTxWIDTH; empty = resize="),
+    CHOICE("interpolation", "bilinear", "bilinear|bicubic|nearest|box",
+           "how pixels are computed when resizing (antialiased, as Pillow does)"),
+    TEXT("normalize", "none",
+         "none (pixels in 0 to 1), auto (from the training images), imagenet, half (-1 to 1), or mean:deviation per "
+         "channel: 0.13:0.31"),
     TRANSFORMS("augment", "",
                "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
@@ -105,11 +111,13 @@ static const struct ath__setting table[] = {
     FLAG("weights.partial", "false", "accept a weights file that fills less than 90% of the parameters"),
     TEXT("freeze", "",
          "parameters not to train: backbone (all but the last layer), or patterns with * and ?, separated by commas"),
-    CHOICE("bn.statistics", "auto", "auto|frozen|update|recalibrate",
-           "batch norms' statistics: frozen where scale and shift are (auto), frozen everywhere, updated everywhere, or "
-           "measured anew before every validation"),
+    CHOICE(
+        "bn.statistics", "auto", "auto|frozen|update|recalibrate",
+        "batch norms' statistics: frozen where scale and shift are (auto), frozen everywhere, updated everywhere, or "
+        "measured anew before every validation"),
     CHOICE("features", "none", "none|cache", "cache: compute the frozen part's output once and train the rest on it"),
-    INT("features.views", "1", 1, 1000, "features=cache: views kept of every training image, the first without augment="),
+    INT("features.views", "1", 1, 1000,
+        "features=cache: views kept of every training image, the first without augment="),
     FLAG("features.plain", "true", "features=cache: the first view is the image as it is; false: augmented as well"),
     TEXT("features.folder", "", "features=cache: where features are kept; empty = the user's cache folder"),
     TEXT("reparam", "none", "weight transform: none, wn"),
@@ -136,6 +144,10 @@ static const struct ath__setting table[] = {
     CHOICE("layout", "auto", "auto|plain|channels_last|channel_blocks|batch_blocks", "memory layout of activations"),
     TEXT("implementation", "", "prefer implementations of this name (onednn, ref ...), where they accept"),
     INT("loader.threads", "1", 1, 64, "threads that prepare batches"),
+    INT("loader.cache", "1024", 0, 1048576,
+        "MiB for images that were read and resized, kept for the next epoch; 0 = none"),
+    CHOICE("bad_images", "stop", "stop|skip",
+           "photos that are broken or no images: stop with the file's name, or leave them out and count them"),
     INT("rows", "10", 1, 64, "data show: images"),
     INT("columns", "9", 1, 64, "data show: epochs whose form of each image is shown, beside the original"),
     INT("top", "5", 1, 1000, "predict: guesses per image"),

@@ -38,8 +38,7 @@ enum ath__network_use {
 /* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be
  * had), layout, micro-batches, soft targets where augment= mixes labels. */
 ath_status ath__setup_network(const ath_config *config, const ath_model *model, enum ath__network_use use,
-                              const ath_hooks *hooks,
-                              struct ath__network **network, ath_error *err);
+                              const ath_hooks *hooks, struct ath__network **network, ath_error *err);
 
 /* Starting values by init= and seed=, then those that come from the training images and from weights=; a run that is
  * resumed has them in its checkpoint. */

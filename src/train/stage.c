@@ -39,8 +39,8 @@ ath_status ath__stage_open(const struct ath__stage_source *source, int index, st
                            ath_error *err) {
     memset(stage, 0, sizeof *stage);
     ATH_TRY(ath__stage_config(source->config, index, &stage->config, err));
-    const ath_config     *config = stage->config;
-    int64_t               count = ath_dataset_describe(source->train_set).count, batch = ath__config_int(config, "batch");
+    const ath_config *config = stage->config;
+    int64_t           count = ath_dataset_describe(source->train_set).count, batch = ath__config_int(config, "batch");
     enum ath__network_use use = ath__features_wanted(config) ? ATH_NETWORK_TRAINS_FEATURES : ATH_NETWORK_TRAINS;
     if (batch > count)
         return ath__fail(err, ATH_USAGE, "batch", "batch=%lld is larger than the training set of %lld images",

@@ -13,12 +13,35 @@ static const char prefix[] = "stage.";
 enum { PREFIX = sizeof prefix - 1 };
 
 /* Keys that may differ from stage to stage, beside those of the optimizer and the schedule and groups. */
-static const char *const own_keys[] = {
-    "epochs",          "batch",      "micro_batch",     "lr",          "optimizer",       "schedule",
-    "warmup",          "freeze",     "features",        "bn.statistics", "features.views", "features.plain",
-    "features.folder", "augment",    "decay.exclude",   "clip.norm",   "clip.value",      "log.grad_norm",
-    "lookahead",       "sam",        "lookahead.alpha", "ema",         "loss",            "loss.gamma",
-    "class_weights",   "patience",   "label_smoothing", "momentum",    "weight_decay"};
+static const char *const own_keys[] = {"epochs",
+                                       "batch",
+                                       "micro_batch",
+                                       "lr",
+                                       "optimizer",
+                                       "schedule",
+                                       "warmup",
+                                       "freeze",
+                                       "features",
+                                       "bn.statistics",
+                                       "features.views",
+                                       "features.plain",
+                                       "features.folder",
+                                       "augment",
+                                       "decay.exclude",
+                                       "clip.norm",
+                                       "clip.value",
+                                       "log.grad_norm",
+                                       "lookahead",
+                                       "sam",
+                                       "lookahead.alpha",
+                                       "ema",
+                                       "loss",
+                                       "loss.gamma",
+                                       "class_weights",
+                                       "patience",
+                                       "label_smoothing",
+                                       "momentum",
+                                       "weight_decay"};
 
 static bool is_own(const char *key) {
     if (strncmp(key, "schedule.", 9) == 0 || strncmp(key, "group.", 6) == 0) return true;

@@ -108,16 +108,16 @@ static ath_status run_pieces(struct ath__network *network, const struct ath__sam
                                        network->settings.soft_targets ? NULL : samples->labels, samples->count);
     network->loss_scale = 1.0f / (float)divisor;
     for (int64_t at = 0; at < samples->count; at += micro, index++) {
-        struct piece piece = {
-            .samples = {.images = samples->images + at * size,
-                        .labels = samples->labels + at,
-                        .count = at + micro <= samples->count ? micro : samples->count - at,
-                        .second = samples->second ? samples->second + at : NULL,
-                        .weights = samples->weights ? samples->weights + at : NULL,
-                        .features = samples->features}};
+        struct piece piece = {.samples = {.images = samples->images + at * size,
+                                          .labels = samples->labels + at,
+                                          .count = at + micro <= samples->count ? micro : samples->count - at,
+                                          .second = samples->second ? samples->second + at : NULL,
+                                          .weights = samples->weights ? samples->weights + at : NULL,
+                                          .features = samples->features}};
         ATH_TRY(ath__program_plan(pass->program, piece.samples.count, accumulate, &piece.plan, err));
         ATH_TRY(ath__plan_input(piece.plan, "loss_scale", &network->loss_scale, err));
-        if (pass->updates) ATH_TRY(ath__update_set(network, piece.plan, pass->lr, pass->step - network->first_step, err));
+        if (pass->updates)
+            ATH_TRY(ath__update_set(network, piece.plan, pass->lr, pass->step - network->first_step, err));
         if (!pass->first) pass->first = piece.plan;
         ATH_TRY(run_piece(network, &piece, pass->step, index, pass->sink, pass->context, err));
     }

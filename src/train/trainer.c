@@ -106,8 +106,8 @@ static ath_status train_batches(struct ath__trainer *t, ath_error *err) {
         double lr = ath__trainer_rate(t, t->position.step);
         t->stage.network->momentum = ath__rate_momentum(&t->stage.rate, t->position.step - t->position.stage_step);
         ath__watch_before(&t->watch, t->stage.network, &t->epoch_metrics, &t->position);
-        ath_status status = ath__network_step(t->stage.network, &samples, lr, (uint64_t)t->position.step, ath__metrics_add,
-                                              &t->epoch_metrics, err);
+        ath_status status = ath__network_step(t->stage.network, &samples, lr, (uint64_t)t->position.step,
+                                              ath__metrics_add, &t->epoch_metrics, err);
         if (status == ATH_OK)
             status = ath__watch_after(&t->watch, t->stage.network, &samples, &t->epoch_metrics, &t->position, lr, err);
         if (status != ATH_OK && status != ATH_DIVERGED) return status;

@@ -120,7 +120,9 @@ static ath_status decide_rate(struct ath__trainer *t, const ath_epoch *row, ath_
     const struct ath__plateau_rule *rule = &t->stage.rate.settings.plateau;
     struct ath__plateau            *plateau = &t->position.plateau;
     const double values[ATH_PLATEAU_METRICS] = {row->val_top1, row->val_loss, row->train_top1, row->train_loss};
-    if (!t->stage.rate.schedule->reads_metric || ath__rate_warming(&t->stage.rate, t->position.step - t->position.stage_step - 1)) return ATH_OK;
+    if (!t->stage.rate.schedule->reads_metric ||
+        ath__rate_warming(&t->stage.rate, t->position.step - t->position.stage_step - 1))
+        return ATH_OK;
     const char           *name = ath__plateau_metric_name((int)rule->metric);
     double                value = values[(int)rule->metric], before = t->stage.rate.peak * plateau->share;
     ath__plateau_decision decision = ath__plateau_observe(plateau, rule, t->stage.rate.peak, value);

@@ -16,6 +16,7 @@
 #include "train/final.h"
 #include "train/settings.h"
 #include "train/setup.h"
+#include "train/setup_preprocess.h"
 #include "train/stage_config.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ static ath_status check_stages(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__stage_count(t->config, &t->stages, &t->staged, err));
     t->epochs = 0;
     for (int s = 0; s < t->stages; s++) {
-        ath_config          *config = NULL;
+        ath_config           *config = NULL;
         struct ath__rate_plan rate;
         ATH_TRY(ath__stage_config(t->config, s, &config, err));
         t->epochs += ath__config_int(config, "epochs");
@@ -86,6 +87,8 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
     ATH_TRY(ath__setup_compare(t->hooks, t->train_set, t->val_set, err));
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
+    ath__setup_tell_data(t->hooks, t->train_set);
+    ath__setup_tell_preprocess(config, t->hooks, t->train_set, &t->info.preprocess);
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(copy_class_names(t, err));
     ATH_TRY(ath__metrics_start(&t->epoch_metrics, ath_model_classes(t->model), false, err));
@@ -181,7 +184,8 @@ static void fill_result(struct ath__trainer *t) {
     ath_model_counts            counts = {0};
     ath__str_copy(r->model, sizeof r->model, ath__config_text(t->config, "model"));
     ath__str_copy(r->data, sizeof r->data, ath__config_text(t->config, "data"));
-    ath__str_copy(r->precision, sizeof r->precision, t->stage.network && t->stage.network->settings.bf16 ? "bf16" : "f32");
+    ath__str_copy(r->precision, sizeof r->precision,
+                  t->stage.network && t->stage.network->settings.bf16 ? "bf16" : "f32");
     ath__str_copy(r->device, sizeof r->device, "cpu");
     ath__str_copy(r->run, sizeof r->run, t->folder.path);
     if (t->model && ath_model_count(t->model, &counts, NULL) == ATH_OK) {

@@ -125,7 +125,8 @@ void ath__weights_tell(const char *path, const ath_tensor_file *file, const stru
 
 ath_status ath__weights_find(const char *name, char path[ATH_PATH_MAX], ath_error *err) {
     char folder[ATH_PATH_MAX];
-    if (strlen(name) >= ATH_PATH_MAX) return ath__fail(err, ATH_USAGE, "weights", "the path of the weights is too long");
+    if (strlen(name) >= ATH_PATH_MAX)
+        return ath__fail(err, ATH_USAGE, "weights", "the path of the weights is too long");
     ath__str_copy(path, ATH_PATH_MAX, name);
     if (ath__file_exists(name) || name[0] == '/') return ATH_OK;
     if (ath__user_data("weights", folder, NULL) != ATH_OK) return ATH_OK;
