@@ -55,8 +55,8 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
     ATH_TRY_DONE(ath__setup_loader(source.config, dataset, &source.info.preprocess, false, &loader, err));
     ATH_TRY_DONE(ath__metrics_start(&metrics, ath_model_classes(source.model), true, err));
     ATH_TRY_DONE(ath__tta_find(ath__config_text(source.config, "tta"), &tta, err));
-    ATH_TRY_DONE(
-        ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"), loader, &metrics, err));
+    ATH_TRY_DONE(ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"),
+                                     &(struct ath__feed){.loader = loader}, &metrics, err));
     ATH_TRY_DONE(ath__metrics_result(&metrics, labels, tta->name, result, err));
     result->skipped = ath_dataset_describe(dataset).skipped;
 done:
