@@ -34,6 +34,7 @@ typedef enum ath_act {
     X(RECIPROCAL, "reciprocal")                                                                                        \
     X(EXP, "exp")                                                                                                      \
     X(LOG, "log")                                                                                                      \
+    X(ERF, "erf")                                                                                                      \
     X(ABS, "abs")                                                                                                      \
     X(SIGN, "sign")
 
