@@ -41,6 +41,12 @@ typedef struct ath_tensor_format {
 } ath_tensor_format;
 ATH_API bool ath_tensor_format_at(int i, ath_tensor_format *format);
 
+/* Format i that networks are exported in (ath_export), or false past the end. */
+typedef struct ath_export_format {
+    const char *name, *summary, *endings;
+} ath_export_format;
+ATH_API bool ath_export_format_at(int i, ath_export_format *format);
+
 /* Reads a file of any of these formats, told by its content. ATH_DATA for a file of no known format and for anything
  * that its format does not allow: sizes are checked before use, and nothing that a file says is ever executed. */
 ATH_API ath_status ath_tensor_file_load(const char *path, ath_tensor_file *file, ath_error *err);

@@ -233,6 +233,18 @@ typedef struct ath_merge_result {
 } ath_merge_result;
 ATH_API ath_status ath_merge(const ath_config *config, const char *path, ath_merge_result *result, ath_error *err);
 
+/* Writes the run's model (or weights=) to `path` as the network of another program. Keys: format (empty: by the ending
+ * of `path`), export.name (of the network in the file; empty: from `path`), export.softmax (probabilities come out, not
+ * logits; each format has its own default), and the format's own options, export.KEY. */
+typedef struct ath_export_result {
+    const char *format;
+    int         nodes;     /* operators */
+    int64_t     constants; /* elements of all weights */
+    bool        softmax;
+    char        notes[1024]; /* what the format has no place for: sentences, one a line */
+} ath_export_result;
+ATH_API ath_status ath_export(const ath_config *config, const char *path, ath_export_result *result, ath_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -39,15 +39,16 @@ static ath_value make_bias(struct ath__nn *nn, int64_t size, int64_t fan_in) {
     return ath_param(nn->graph, "bias", ath_shape_of(size), (ath_init){.kind = ATH_INIT_BIAS, .fan_in = fan_in});
 }
 
-/* Whether x is an image batch that a window of `extent` (dilation included) fits into; else sets the graph's error. */
+/* Whether x is an image batch that a window of `extent` (dilation included) fits into, with padding top, left, bottom,
+ * right; else sets the graph's error. */
 static bool window_fits(struct ath__nn *nn, const ath_shape *x, const char *layer, const char *what,
-                        const int64_t extent[2], const int64_t pad[2]) {
+                        const int64_t extent[2], const int64_t pad[4]) {
     if (x->rank != 4) {
         ath_graph_fail(nn->graph, ATH_USAGE, "%s: a %s needs images (N,C,H,W), but its input has %d dimensions", layer,
                        what, x->rank);
         return false;
     }
-    if (x->dims[2] + 2 * pad[0] >= extent[0] && x->dims[3] + 2 * pad[1] >= extent[1]) return true;
+    if (x->dims[2] + pad[0] + pad[2] >= extent[0] && x->dims[3] + pad[1] + pad[3] >= extent[1]) return true;
     ath_graph_fail(nn->graph, ATH_USAGE,
                    "%s: the image is only %lldx%lld here, too small for a %s of %lldx%lld with padding %lldx%lld; "
                    "use larger input images or fewer strides and poolings before it",
@@ -56,7 +57,17 @@ static bool window_fits(struct ath__nn *nn, const ath_shape *x, const char *laye
     return false;
 }
 
-/* Strides, dilations and groups with their defaults; false after setting the graph's error. */
+/* TensorFlow's SAME: ceil(size / stride) outputs, and the padding that they need, the odd pixel behind the image. */
+static void pad_as_same(const ath_shape *x, const int64_t extent[2], ath_conv2d_attrs *attrs) {
+    for (int i = 0; i < 2 && x->rank == 4; i++) {
+        int64_t size = x->dims[2 + i], stride = attrs->stride[i];
+        int64_t all = ((size + stride - 1) / stride - 1) * stride + extent[i] - size;
+        attrs->pad[i] = all > 0 ? all / 2 : 0;
+        attrs->pad[i + 2] = all > 0 ? all - all / 2 : 0;
+    }
+}
+
+/* Strides, dilations, groups and padding, with their defaults; false after setting the graph's error. */
 static bool conv_check(struct ath__nn *nn, const ath_shape *x, const char *name, const struct ath__conv *conv,
                        ath_conv2d_attrs *attrs) {
     int64_t extent[2];
@@ -74,7 +85,8 @@ static bool conv_check(struct ath__nn *nn, const ath_shape *x, const char *name,
                        "%s: filters, kernel, stride, dilation and groups must be at least 1, padding at least 0", name);
         return false;
     }
-    if (!window_fits(nn, x, name, "convolution", extent, conv->pad)) return false;
+    if (nn->same_padding) pad_as_same(x, extent, attrs);
+    if (!window_fits(nn, x, name, "convolution", extent, attrs->pad)) return false;
     if (x->dims[1] % attrs->groups == 0 && conv->out % attrs->groups == 0) return true;
     ath_graph_fail(nn->graph, ATH_USAGE, "%s: %lld groups do not divide both %lld input and %lld output channels", name,
                    (long long)attrs->groups, (long long)x->dims[1], (long long)conv->out);
@@ -154,7 +166,7 @@ ath_value ath__nn_pool(struct ath__nn *nn, ath_value x, const char *name, const 
                                   "kernel",
                                   name);
     }
-    if (!window_fits(nn, &shape, name, "pooling", attrs.kernel, pool->pad)) return ATH_NONE;
+    if (!window_fits(nn, &shape, name, "pooling", attrs.kernel, attrs.pad)) return ATH_NONE;
     ath_scope_push(nn->graph, name);
     ath_value y = ath_pool2d(nn->graph, x, &attrs);
     ath_scope_pop(nn->graph);
@@ -181,5 +193,8 @@ ath_value ath__nn_dropout(struct ath__nn *nn, ath_value x, double p) {
 
 ath_value ath__nn_conv_bn_act(struct ath__nn *nn, ath_value x, const char *conv_name, const char *bn_name,
                               const struct ath__conv *conv, ath_act act) {
+    struct ath__conv biased = *conv;
+    biased.bias = true;
+    if (nn->folded_norms) return ath__nn_act(nn, ath__nn_conv2d(nn, x, conv_name, &biased), act);
     return ath__nn_act(nn, ath__nn_batch_norm(nn, ath__nn_conv2d(nn, x, conv_name, conv), bn_name), act);
 }

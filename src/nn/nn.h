@@ -30,6 +30,8 @@ struct ath__nn {
     double                              bn_eps;
     double                              bn_momentum; /* share of the new batch in the running statistics             */
     ath_init                            weight_init; /* how weights start; ATH_INIT_WEIGHT: by the run's policy      */
+    bool same_padding; /* convolutions are padded as TensorFlow's SAME, whatever their own padding says              */
+    bool folded_norms; /* batch norms are folded into the convolutions before them, which have biases instead        */
 };
 
 /* A context with PyTorch's batch-norm settings (eps 1e-5, momentum 0.1) and plain weights. */
@@ -103,6 +105,30 @@ ath_value ath__nn_stage(struct ath__nn *nn, ath_value x, const char *name, int c
                         const struct ath__residual *block);
 /* The path around a block's body: x itself where the shape stays, else the projection. */
 ath_value ath__nn_shortcut(struct ath__nn *nn, ath_value x, const struct ath__residual *block);
+
+/* Squeeze-and-excitation: x * gate(fc2(act(fc1(mean of x)))), 1x1 convolutions with biases. */
+struct ath__squeeze {
+    int64_t channels; /* between fc1 and fc2 */
+    ath_act act, gate;
+};
+ath_value ath__nn_squeeze_excite(struct ath__nn *nn, ath_value x, const char *name, const struct ath__squeeze *squeeze);
+
+/* Expand, filter every channel, squeeze and excite, narrow; x is added where the stride is 1 (inverted.c). */
+struct ath__inverted {
+    int64_t             wide, out; /* channels of the depth-wise convolution, and that come out */
+    int64_t             kernel, stride;
+    ath_act             act;
+    bool                always_expand; /* also where the block does not widen */
+    struct ath__squeeze squeeze;       /* channels 0 = none; needs ATH_INVERTED_BLOCK */
+    /* A shortcut of this name projects where the channels change; NULL = there is no shortcut then. */
+    const char *shortcut;
+    enum {
+        ATH_INVERTED_NUMBERED, /* conv1, bn1, conv2, bn2, conv3, bn3                                      */
+        ATH_INVERTED_CONV,     /* conv.0.0, conv.0.1, conv.1.0, conv.1.1, conv.2, conv.3 (torchvision V2) */
+        ATH_INVERTED_BLOCK,    /* block.0.0, block.0.1, ... (torchvision V3, EfficientNet)                */
+    } naming;
+};
+ath_value ath__nn_inverted(struct ath__nn *nn, ath_value x, const char *name, const struct ath__inverted *block);
 
 /* Number of channels of x (N,C,...); 0 after an error. */
 int64_t ath__nn_channels(const struct ath__nn *nn, ath_value x);

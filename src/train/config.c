@@ -1,6 +1,6 @@
 /* Configurations: values by key with their origins, recipes, precedence.
  *
- * Rows of the key table hold one value each; the open families model.KEY, data.KEY and group.NAME.KEY are kept as pairs
+ * Rows of the key table hold one value each; the open families model.KEY, data.KEY, group.NAME.KEY and export.KEY are kept as pairs
  * and checked by the model and the data set when a run begins. A value of lower origin never replaces one of higher
  * origin.
  */
@@ -33,7 +33,7 @@ struct ath_config {
 };
 
 /* Families whose keys are open; the table's own rows (schedule.every) are not among them. */
-static const char *const families[] = {"model.", "data.", "group.", "sweep."};
+static const char *const families[] = {"model.", "data.", "group.", "sweep.", "export."};
 enum { FAMILIES = sizeof families / sizeof families[0], MAX_RECIPE_DEPTH = 8 };
 
 static bool in_family(const char *key) {

@@ -30,10 +30,16 @@
 static const struct ath__setting table[] = {
     TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
-    TEXT("resize", "", "image size that the network sees: 224, or HEIGHTxWIDTH; empty = as stored"),
-    TEXT(
-        "normalize", "none",
-        "none (pixels in 0 to 1), auto (from the training images), imagenet, or mean:deviation per channel: 0.13:0.31"),
+    TEXT("resize", "",
+         "size that images are brought to: 256 = the shorter side, HEIGHTxWIDTH = both; empty = as stored (photos: "
+         "docs/photos.md)"),
+    TEXT("crop", "",
+         "size of the middle that is then cut out, which the network sees: 224, or HEIGHTxWIDTH; empty = resize="),
+    CHOICE("interpolation", "bilinear", "bilinear|bicubic|nearest|box",
+           "how pixels are computed when resizing (antialiased, as Pillow does)"),
+    TEXT("normalize", "none",
+         "none (pixels in 0 to 1), auto (from the training images), imagenet, half (-1 to 1), or mean:deviation per "
+         "channel: 0.13:0.31"),
     TRANSFORMS("augment", "",
                "random transforms of training images, in order: '[crop(4),flip,cutout(8)]'; empty = none"),
     INT("classes", "0", 0, 1000000, "number of classes, 0 = the data set's"),
@@ -117,6 +123,7 @@ static const struct ath__setting table[] = {
     FLAG("extend", "false", "resume: allow other epochs or another schedule than the run began with"),
     FLAG("overwrite", "false", "write into a run folder that already holds a run"),
     INT("checkpoint.seconds", "60", 0, 1e9, "longest time between two checkpoints; also one after every epoch"),
+    TEXT("format", "", "export, convert: format to write; empty = by the ending of the file's name"),
     TEXT("run", "", "run folder whose best model is meant; empty = runs/last"),
     CHOICE(
         "tta", "none", "none|flip|flip_shift",
@@ -127,6 +134,10 @@ static const struct ath__setting table[] = {
     CHOICE("layout", "auto", "auto|plain|channels_last|channel_blocks|batch_blocks", "memory layout of activations"),
     TEXT("implementation", "", "prefer implementations of this name (onednn, ref ...), where they accept"),
     INT("loader.threads", "1", 1, 64, "threads that prepare batches"),
+    INT("loader.cache", "1024", 0, 1048576,
+        "MiB for images that were read and resized, kept for the next epoch; 0 = none"),
+    CHOICE("bad_images", "stop", "stop|skip",
+           "photos that are broken or no images: stop with the file's name, or leave them out and count them"),
     INT("rows", "10", 1, 64, "data show: images"),
     INT("columns", "9", 1, 64, "data show: epochs whose form of each image is shown, beside the original"),
     INT("top", "5", 1, 1000, "predict: guesses per image"),

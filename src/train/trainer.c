@@ -17,6 +17,7 @@
 #include "train/final.h"
 #include "train/settings.h"
 #include "train/setup.h"
+#include "train/setup_preprocess.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -110,6 +111,8 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_VAL, &t->val_set, err));
     ATH_TRY(ath__setup_compare(t->hooks, t->train_set, t->val_set, err));
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
+    ath__setup_tell_data(t->hooks, t->train_set);
+    ath__setup_tell_preprocess(config, t->hooks, t->train_set, &t->info.preprocess);
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__setup_network(config, t->model, true, t->hooks, &t->network, err));
     ATH_TRY(ath__setup_class_weights(config, t->train_set, t->network, err));

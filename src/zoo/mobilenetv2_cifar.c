@@ -20,18 +20,6 @@ static const struct ath__option options[] = {
     ATH_OPT_END,
 };
 
-static ath_value block(struct ath__nn *nn, ath_value x, int64_t expansion, int64_t out, int64_t stride, ath_act act) {
-    int64_t          in = ath__nn_channels(nn, x), wide = expansion * in;
-    struct ath__conv expand = {.out = wide, .kernel = {1, 1}}, narrow = {.out = out, .kernel = {1, 1}};
-    struct ath__conv depth = {.out = wide, .kernel = {3, 3}, .stride = {stride, stride}, .pad = {1, 1}, .groups = wide};
-    struct ath__residual shortcut = {
-        .out = out, .stride = 1, .shortcut = "shortcut", .projection = ATH_SHORTCUT_CONV_BN};
-    ath_value y = ath__nn_conv_bn_act(nn, x, "conv1", "bn1", &expand, act);
-    y = ath__nn_conv_bn_act(nn, y, "conv2", "bn2", &depth, act);
-    y = ath__nn_conv_bn_act(nn, y, "conv3", "bn3", &narrow, ATH_ACT_NONE);
-    return stride == 1 ? ath_add(nn->graph, y, ath__nn_shortcut(nn, x, &shortcut)) : y;
-}
-
 static ath_value build(struct ath__nn *nn, ath_value x, const void *values, int classes) {
     static const struct {
         int64_t expansion, out;
@@ -48,11 +36,17 @@ static ath_value build(struct ath__nn *nn, ath_value x, const void *values, int 
     ath_scope_push(nn->graph, "layers");
     for (size_t s = 0; s < sizeof stages / sizeof stages[0]; s++)
         for (int i = 0; i < stages[s].count; i++) {
-            char name[16];
+            char                 name[16];
+            struct ath__inverted block = {.wide = stages[s].expansion * ath__nn_channels(nn, x),
+                                          .out = stages[s].out,
+                                          .kernel = 3,
+                                          .stride = i == 0 ? stages[s].stride : 1,
+                                          .act = act,
+                                          .always_expand = true,
+                                          .shortcut = "shortcut",
+                                          .naming = ATH_INVERTED_NUMBERED};
             snprintf(name, sizeof name, "%d", index++);
-            ath_scope_push(nn->graph, name);
-            x = block(nn, x, stages[s].expansion, stages[s].out, i == 0 ? stages[s].stride : 1, act);
-            ath_scope_pop(nn->graph);
+            x = ath__nn_inverted(nn, x, name, &block);
         }
     ath_scope_pop(nn->graph);
     x = ath__nn_conv_bn_act(nn, x, "conv2", "bn2", &last, act);

@@ -67,6 +67,10 @@ static void keep(void *context, const struct ath__samples *samples, const float 
     memcpy(context, logits, (size_t)samples->count * CLASSES * sizeof(float));
 }
 
+static int side_of(const json_t *input, size_t i) {
+    return (int)json_integer_value(json_array_get(input, i));
+}
+
 static void compare_net(const json_t *row, double gain) {
     struct ath__network_settings settings = {.optimizer = NULL};
     const char                  *name = json_string_value(json_object_get(row, "model")), *key;
@@ -74,11 +78,14 @@ static void compare_net(const json_t *row, double gain) {
     ath_model                   *model;
     struct ath__network         *network;
     ath_error                    err = {0};
+    const json_t                *input = json_object_get(row, "input");
     json_t                      *value;
     int                          channels, height, width;
     must(ath_model_create(name, &model, &err), &err);
     json_object_foreach(json_object_get(row, "options"), key, value)
         must(ath_model_set(model, key, json_string_value(value), &err), &err);
+    must(ath_model_set_classes(model, CLASSES, &err), &err);
+    if (input) must(ath_model_set_input(model, side_of(input, 0), side_of(input, 1), side_of(input, 2), &err), &err);
     must(ath__network_create(model, &settings, &network, &err), &err);
     draw_values(network, seed, gain);
     ath_model_input(model, &channels, &height, &width);

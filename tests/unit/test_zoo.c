@@ -46,6 +46,12 @@ static const struct {
     {"vgg11-bn-cifar", NULL, 9231114, 5504, 152769536},
     {"vgg16-bn-cifar", NULL, 14728266, 8448, 313201664},
     {"mobilenetv2-cifar", NULL, 2296922, 35088, 91154944},
+    {"mobilenetv2", NULL, 3504872, 34112, 300774272},
+    {"mobilenetv2", "bn=folded", 3487816, 0, 300774272},
+    {"mobilenetv2", "padding=same", 3504872, 34112, 300774272},
+    {"mobilenetv2", "width=0.5", 1968680, 18544, 97131840},
+    {"mobilenetv2", "width=1.4", 6108776, 47936, 582195824},
+    {"mobilenetv2", "pool=flatten", 64944872, 34112, 362214272},
     {"fastnet94", NULL, 1971352, 3744, 118147360},
     {"fastnet94", "head=muon", 1971352, 3744, 118147360},
     {"fastnet95", NULL, 4604440, 5664, 301560864},
@@ -219,6 +225,13 @@ static void names_of_the_others(void **state) {
                         "layers.0.shortcut.1.running_var", "layers.16.bn3.bias", "conv2.weight", "bn2.weight",
                         "linear.bias"),
                   NAMES("layers.2.shortcut.0.weight", "layers.3.shortcut.0.weight", "layers.17.conv1.weight"));
+    expect_values(
+        "mobilenetv2",
+        NAMES("features.0.0.weight", "features.0.1.running_mean", "features.1.conv.0.0.weight",
+              "features.1.conv.1.weight", "features.1.conv.2.running_var", "features.2.conv.0.1.bias",
+              "features.2.conv.1.0.weight", "features.2.conv.2.weight", "features.17.conv.3.bias",
+              "features.18.0.weight", "features.18.1.weight", "classifier.1.weight", "classifier.1.bias"),
+        NAMES("features.0.0.bias", "features.1.conv.3.weight", "features.19.0.weight", "classifier.0.weight"));
     expect_values("wrn-16-4",
                   NAMES("conv1.weight", "block1.layer.0.bn1.weight", "block1.layer.0.convShortcut.weight",
                         "block3.layer.1.conv2.weight", "bn1.running_mean", "fc.bias"),

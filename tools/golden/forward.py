@@ -28,6 +28,10 @@ CASES = (
     ("fastnet94", {}, 37),
     ("fastnet94", {"head": "muon"}, 38),
     ("fastnet96", {}, 39),
+    ("mobilenetv2", {}, 40),
+    ("mobilenetv2", {"padding": "same", "bn": "folded"}, 41),
+    ("mobilenetv2", {"width": "1.4", "pool": "max"}, 42),
+    ("mobilenetv2", {"width": "0.35", "activation": "silu"}, 43),
 )
 
 
@@ -70,6 +74,7 @@ def make_all(folder):
                 "model": model,
                 "options": options,
                 "seed": seed,
+                "input": list(trajectory.input_of(model)),
                 "logits64": truth.flatten().tolist(),
                 "float32_distance": error,
             }

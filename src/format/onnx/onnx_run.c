@@ -8,6 +8,7 @@
 #include "graph/store.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct run {

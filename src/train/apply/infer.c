@@ -173,7 +173,7 @@ static ath_status infer_model(struct job *job, const char *const *paths, int pat
     ath_config        *config = NULL;
     int                count;
     ath_status         status = ath_config_copy(job->config, &config, job->err);
-    if (status == ATH_OK) status = ath_config_set(config, "weights", job->model, job->err);
+    if (status == ATH_OK) status = ath_config_set(config, "weights", job->model, ATH_ORIGIN_COMMAND_LINE, job->err);
     if (status == ATH_OK) status = ath__source_open(config, NULL, &source, job->err);
     for (int i = 0; i < path_count && status == ATH_OK; i++) {
         status = ath__array_file_read(paths[i], &job->arena, &arrays, &count, job->err);

@@ -1,0 +1,94 @@
+"""The nets for photos, as torchvision defines them: imported by models.py, which names them all.
+
+Their options are those of Athanor's zoo, so that one description serves both sides:
+
+    padding=same     convolutions padded as TensorFlow's SAME: what is missing for ceil(size / stride) outputs, the odd
+                     pixel behind the image
+    bn=folded        no batch norms; the convolutions before them have biases
+    pool=max         a maximum over the feature map in place of the mean
+    activation=NAME  in place of the net's own, from torch.nn.functional
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def pad_as_same(conv):
+    """Moves a convolution's padding into a hook in front of it, which knows the image's size."""
+
+    def pad(layer, inputs):
+        (x,) = inputs
+        sides = []
+        for size, kernel, stride, dilation in zip(x.shape[2:], layer.kernel_size, layer.stride, layer.dilation):
+            missing = max(0, (-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size)
+            sides = [missing // 2, missing - missing // 2, *sides]
+        return F.pad(x, sides)
+
+    conv.padding = (0, 0)
+    conv.register_forward_pre_hook(pad)
+
+
+class Activation(nn.Module):
+    def __init__(self, name):
+        super().__init__()
+        self.function = getattr(F, name)
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def replace(net, kinds, make):
+    """Puts make(layer) in the place of every layer of these kinds."""
+    for parent in list(net.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, kinds):
+                setattr(parent, name, make(layer))
+
+
+def biased(conv):
+    return nn.Conv2d(
+        conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups
+    )
+
+
+def change(net, padding="symmetric", bn="live", activation=None):
+    """The net in another form (see above)."""
+    if activation:
+        replace(net, (nn.ReLU6, nn.ReLU, nn.Hardswish, nn.SiLU), lambda _: Activation(activation))
+    if bn == "folded":
+        replace(net, nn.BatchNorm2d, lambda _: nn.Identity())
+        replace(net, nn.Conv2d, biased)
+    if padding == "same":
+        for layer in net.modules():
+            if isinstance(layer, nn.Conv2d):
+                pad_as_same(layer)
+    return net
+
+
+class MaxHead(nn.Module):
+    """A net of torchvision's with features and classifier, pooled by the maximum."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.features, self.classifier = net.features, net.classifier
+
+    def forward(self, x):
+        return self.classifier(torch.amax(self.features(x), (2, 3)))
+
+
+def torchvision_net(name, classes=10, pool="mean", form=None, **options):
+    from torchvision import models
+
+    net = change(getattr(models, name)(num_classes=classes, **options), **(form or {}))
+    return MaxHead(net) if pool == "max" else net
+
+
+def mobilenet_v2(width=1.0, dropout=0.2, classes=10, pool="mean", **form):
+    return torchvision_net("mobilenet_v2", classes, pool, form, width_mult=float(width), dropout=float(dropout))
+
+
+# name -> (builder, input C,H,W, trainable parameters at 10 classes)
+MODELS = {
+    "mobilenetv2": (mobilenet_v2, (3, 224, 224), 2_236_682),
+}

@@ -1,0 +1,40 @@
+/* Photos by the image readers. */
+#include "data/photo/photo_file.h"
+
+#include "base/error.h"
+#include "data/image_file.h"
+
+#include <string.h>
+#include <strings.h>
+
+ath_status ath__photo_read(const char *path, int channels, int least, struct ath__picture *picture, ath_error *err) {
+    struct ath__image_file file;
+    (void)least;
+    ATH_TRY(ath__image_file_open(path, channels, &file, err));
+    ath_status status = ath__picture_room(picture, file.channels, file.height, file.width, err);
+    if (status == ATH_OK) memcpy(picture->block, file.pixels, ath__picture_bytes(picture));
+    ath__image_file_close(&file);
+    return status;
+}
+
+ath_status ath__photo_size(const char *path, int *height, int *width, ath_error *err) {
+    struct ath__image_file file;
+    ATH_TRY(ath__image_file_open(path, 0, &file, err));
+    *height = file.height;
+    *width = file.width;
+    ath__image_file_close(&file);
+    return ATH_OK;
+}
+
+bool ath__photo_has_ending(const char *path) {
+    static const char *const endings[] = {"jpg", "jpeg", "jpe", "jfif", "png", "webp", "bmp", "gif", "ppm", "pgm"};
+    const char              *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
+        if (strcasecmp(dot + 1, endings[i]) == 0) return true;
+    return false;
+}
+
+bool ath__photo_is_image(const char *path) {
+    int height, width;
+    return ath__photo_has_ending(path) || ath__photo_size(path, &height, &width, NULL) == ATH_OK;
+}

@@ -1,0 +1,2 @@
+/* The formats that networks are exported in: one row each. */
+ATH_GRAPH_FORMAT(text)
