@@ -136,10 +136,12 @@ static ath_status tensor_head(const char *path, const Athanor__Onnx__Tensor *pro
     memset(tensor, 0, sizeof *tensor);
     tensor->type = proto->has_data_type ? proto->data_type : 0;
     if (ath__onnx_type_size(tensor->type) == 0)
-        return ath__fail(err, ATH_UNSUPPORTED, path, "the tensor '%.80s' holds elements of %s, which are not read",
-                         tensor_name(proto), ath__onnx_type_name(tensor->type));
+        return ath__fail(err, ATH_UNSUPPORTED, path,
+                         "the tensor '%.80s' holds elements of the type %s, which is not supported", tensor_name(proto),
+                         ath__onnx_type_name(tensor->type));
     if (proto->n_dims > ATH_ONNX_MAX_RANK)
-        return ath__fail(err, ATH_UNSUPPORTED, path, "the tensor '%.80s' has %zu dimensions; %d are possible",
+        return ath__fail(err, ATH_UNSUPPORTED, path,
+                         "the tensor '%.80s' is not supported: it has %zu dimensions, %d are possible",
                          tensor_name(proto), proto->n_dims, (int)ATH_ONNX_MAX_RANK);
     tensor->rank = (int)proto->n_dims;
     for (int i = 0; i < tensor->rank; i++) tensor->dims[i] = proto->dims[i];

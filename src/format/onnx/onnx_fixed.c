@@ -101,7 +101,7 @@ void ath__onnx_cast(struct ath__onnx_node *n) {
         return;
     }
     if (ath__onnx_type_size(to) == 0) {
-        ath__onnx_refuse(n, "element type %s", a && a->has_s ? "of that name" : ath__onnx_type_name(to));
+        ath__onnx_refuse(n, "elements of the type %s", a && a->has_s ? "of that name" : ath__onnx_type_name(to));
         return;
     }
     if (n->in[0]->fixed) {

@@ -159,11 +159,11 @@ static void find_op(struct ath__onnx_node *n) {
     for (int i = 0; is_own_domain(n->proto->domain) && (n->op = ath__onnx_op_at(i)); i++)
         if (strcmp(n->op->name, name) == 0) break;
     if (!n->op) {
-        n->im->status =
-            ath__fail(n->im->err, ATH_UNSUPPORTED, n->im->file->path,
-                      "%.60s%s%.40s '%.80s': this operator is not imported (docs/onnx.md lists those that are)",
-                      *name ? name : "(no operator)", is_own_domain(n->proto->domain) ? "" : " of the domain ",
-                      is_own_domain(n->proto->domain) ? "" : n->proto->domain, n->proto->name ? n->proto->name : "");
+        n->im->status = ath__fail(
+            n->im->err, ATH_UNSUPPORTED, n->im->file->path,
+            "%.60s%s%.40s '%.80s' is not supported: this operator is not imported (docs/onnx.md lists those that are)",
+            *name ? name : "(no operator)", is_own_domain(n->proto->domain) ? "" : " of the domain ",
+            is_own_domain(n->proto->domain) ? "" : n->proto->domain, n->proto->name ? n->proto->name : "");
         return;
     }
     if (n->opset < n->op->since) ath__onnx_fail(n, ATH_DATA, "the operator exists from opset %d on", n->op->since);

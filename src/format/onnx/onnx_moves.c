@@ -163,9 +163,10 @@ struct ath__onnx_value *ath__onnx_take(struct ath__onnx_node *n, struct ath__onn
     if (!x || ath__onnx_failed(n)) return NULL;
     ath__onnx_dims(n->im, x, dims);
     if (x->fixed) return host_take(n, x, axis, index, count);
-    if (count == 0) {
-        ath__onnx_refuse(n, "its result is empty");
-        return NULL;
+    if (count == 0) { /* nothing is computed: an empty tensor is known */
+        int rank = ath__onnx_dims(n->im, x, dims);
+        dims[axis] = 0;
+        return ath__onnx_fixed(n, ath__onnx_host_new(n, x->type, rank, dims));
     }
     ath_value from = ath__onnx_graph(n, x);
     int64_t   step = count > 1 ? index[1] - index[0] : 1;

@@ -19,8 +19,9 @@ static void fail_with(struct ath__onnx_node *n, ath_status code, const char *for
     vsnprintf(text, sizeof text, format, args);
     const char *name = n->proto->name ? n->proto->name : "";
     if (!*name && n->proto->n_output > 0) name = n->proto->output[0];
-    n->im->status = ath__fail(n->im->err, code, n->im->file->path, "%s '%.80s' (opset %lld): %s",
-                              n->op ? n->op->name : "node", name, (long long)n->opset, text);
+    n->im->status =
+        ath__fail(n->im->err, code, n->im->file->path, "%s '%.80s' (opset %lld)%s: %s", n->op ? n->op->name : "node",
+                  name, (long long)n->opset, code == ATH_UNSUPPORTED ? " is not supported" : "", text);
 }
 
 void ath__onnx_fail(struct ath__onnx_node *n, ath_status code, const char *format, ...) {

@@ -108,11 +108,53 @@ static void pool(struct ath__onnx_node *n, ath_pool kind) {
     ath__onnx_set(n, 0, x);
 }
 
+/* The places of the maxima, counted over the whole input: worked out here, where the input's numbers are given. With
+ * storage_order=1 the last two dimensions are counted column by column. */
+static void indices_of_maxima(struct ath__onnx_node *n, const struct ath__onnx_tensor *x,
+                              const struct ath__onnx_window *w) {
+    int64_t dims[ATH_MAX_RANK], plane = 1, windows = 1, kernel = 1;
+    bool    columns = ath__onnx_attr_int(n, "storage_order", 0) != 0;
+    for (int d = 0; d < x->rank; d++) dims[d] = d < 2 ? x->dims[d] : w->out[d - 2];
+    for (int i = 0; i < w->spatial; i++) {
+        plane *= x->dims[2 + i];
+        windows *= w->out[i];
+        kernel *= w->kernel[i];
+    }
+    struct ath__onnx_tensor *y = ath__onnx_host_new(n, ATH_ONNX_INT64, x->rank, dims);
+    for (int64_t o = 0; y && o < y->count; o++) {
+        double  best = 0.0;
+        int64_t at = -1;
+        for (int64_t k = 0; k < kernel; k++) {
+            int64_t place = 0, window = o % windows, tap = k, in[ATH_ONNX_SPATIAL];
+            bool    inside = true;
+            for (int i = w->spatial - 1; i >= 0; i--) {
+                in[i] = window % w->out[i] * w->stride[i] - w->before[i] + tap % w->kernel[i] * w->dilation[i];
+                window /= w->out[i];
+                tap /= w->kernel[i];
+                inside = inside && in[i] >= 0 && in[i] < x->dims[2 + i];
+            }
+            for (int i = 0; i < w->spatial; i++) place = place * x->dims[2 + i] + in[i];
+            double value = inside ? ath__onnx_get(x, o / windows * plane + place) : 0.0;
+            if (!inside || (at >= 0 && !(value > best))) continue;
+            best = value;
+            at = place;
+            if (columns && w->spatial == 2) at = in[1] * x->dims[2] + in[0];
+        }
+        ath__onnx_put(y, o, (double)(o / windows * plane + at));
+    }
+    ath__onnx_set_value(n, 1, ath__onnx_fixed(n, y));
+}
+
 void ath__onnx_average_pool(struct ath__onnx_node *n) {
     pool(n, ATH_POOL_AVG);
 }
 void ath__onnx_max_pool(struct ath__onnx_node *n) {
+    struct ath__onnx_window w;
+    ath_shape               shape;
     pool(n, ATH_POOL_MAX);
+    if (n->outs < 2 || ath__onnx_failed(n) || n->im->batch || !n->in[0]->host) return;
+    if (ath__onnx_shape(n, n->in[0], &shape) && ath__onnx_window_read(n, &shape, NULL, &w))
+        indices_of_maxima(n, n->in[0]->host, &w);
 }
 
 static void global_pool(struct ath__onnx_node *n, ath_pool kind) {

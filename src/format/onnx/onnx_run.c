@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "contract/device.h"
 #include "device/choose.h"
+#include "graph/op.h"
 #include "graph/plan.h"
 #include "graph/store.h"
 
@@ -71,6 +72,17 @@ static ath_status convert_feed(struct run *r, struct ath__onnx_feed *feed) {
     return ATH_OK;
 }
 
+/* What is but another view of an input or parameter has no memory of its own to be kept. */
+static ath_value own_memory(ath_graph *graph, ath_value value) {
+    ath_value at = value;
+    while (graph->values[at].leaf == ATH_LEAF_NONE) {
+        const struct ath__node *node = &graph->nodes[graph->values[at].node];
+        if (!(node->op->traits & ATH_OP_VIEW)) return value;
+        at = node->in[0];
+    }
+    return ath_scale(graph, value, 1.0, 0.0);
+}
+
 /* Values that nodes compute become outputs of the graph; the rest is known. */
 static ath_status mark_outputs(struct run *r, bool *any) {
     const Athanor__Onnx__Graph *graph = r->file->model->graph;
@@ -82,9 +94,10 @@ static ath_status mark_outputs(struct run *r, bool *any) {
         *any = true;
         char name[48];
         snprintf(name, sizeof name, "output.%zu", i);
-        ath_output(r->nn.graph, value->graph, name);
+        ath_value kept = own_memory(r->nn.graph, value->graph);
+        ath_output(r->nn.graph, kept, name);
         ATH_TRY(ath_graph_status(r->nn.graph, r->err));
-        r->computed[i] = r->nn.graph->values[value->graph].name;
+        r->computed[i] = r->nn.graph->values[kept].name;
     }
     return ATH_OK;
 }

@@ -4,7 +4,6 @@
 #include "tensor/dtype.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MOST_BYTES = 1 << 30 };
@@ -27,12 +26,17 @@ static const struct type_info *info_of(int type) {
 }
 
 const char *ath__onnx_type_name(int type) {
-    static _Thread_local char text[32];
-    const struct type_info   *info = info_of(type);
+    /* Those that are only named, by number. */
+    static const char *const others[] = {
+        [8] = "string",          [14] = "complex64",  [15] = "complex128",     [17] = "float8e4m3fn",
+        [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz", [21] = "uint4",
+        [22] = "int4",           [23] = "float4e2m1", [24] = "float8e8m0",     [25] = "uint2",
+        [26] = "int2",
+    };
+    const struct type_info *info = info_of(type);
     if (info) return info->name;
-    snprintf(text, sizeof text, "%s", type == 8 ? "string" : "");
-    if (!*text) snprintf(text, sizeof text, "type %d", type);
-    return text;
+    bool known = type > 0 && (size_t)type < sizeof others / sizeof others[0] && others[type];
+    return known ? others[type] : "unknown type";
 }
 
 size_t ath__onnx_type_size(int type) {

@@ -40,7 +40,7 @@ struct ath__onnx_tensor {
     void   *data; /* row-major, aligned for its type */
 };
 
-/* "float"; "type 20" for one that is not in the list (valid until the next call of the thread). */
+/* "float"; also of the standard's other types. */
 const char *ath__onnx_type_name(int type);
 size_t      ath__onnx_type_size(int type); /* 0 for one that is not in the list */
 bool        ath__onnx_type_is_integer(int type);
