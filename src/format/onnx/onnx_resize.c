@@ -50,9 +50,11 @@ static double cubic_weight(double a, double t) {
     return 0.0;
 }
 
-/* Which of the two neighbours the nearest is; ratio in (0, 1] is the distance from the left one. */
-static double nearest_right(const char *how, double ratio) {
+/* Which of the two neighbours the nearest is; ratio in (0, 1] is the distance from the left one. "simple" is what opset 10
+ * meant: the left one, but the right one where the image becomes smaller. */
+static double nearest_right(const char *how, double ratio, double scale) {
     if (ratio == 1.0) return 1.0;
+    if (strcmp(how, "simple") == 0) return scale < 1.0;
     if (strcmp(how, "round_prefer_floor") == 0) return ratio > 0.5;
     if (strcmp(how, "round_prefer_ceil") == 0) return ratio >= 0.5;
     return strcmp(how, "ceil") == 0;
@@ -72,7 +74,8 @@ static void fill_row(const struct resize *r, int d, double at, double *row) {
         double  offset = ((double)(first + k) - ratio) * shrink;
         int64_t place = left + first + k;
         if (strcmp(r->mode, "nearest") == 0)
-            weight[k] = k == 1 ? nearest_right(r->nearest, ratio) : 1.0 - nearest_right(r->nearest, ratio);
+            weight[k] = k == 1 ? nearest_right(r->nearest, ratio, r->scale[d])
+                               : 1.0 - nearest_right(r->nearest, ratio, r->scale[d]);
         else if (strcmp(r->mode, "cubic") == 0)
             weight[k] = cubic_weight(r->cubic, offset);
         else
@@ -189,7 +192,7 @@ static bool read_head(struct ath__onnx_node *n, struct resize *r) {
     bool old = n->opset < 11;
     r->mode = ath__onnx_attr_text(n, "mode", "nearest");
     r->coordinates = ath__onnx_attr_text(n, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
-    r->nearest = ath__onnx_attr_text(n, "nearest_mode", old ? "floor" : "round_prefer_floor");
+    r->nearest = ath__onnx_attr_text(n, "nearest_mode", old ? "simple" : "round_prefer_floor");
     if (!ath__onnx_has(n, 0) || !r->mode || !r->coordinates || !r->nearest) {
         ath__onnx_fail(n, ATH_DATA, "its input is missing");
         return false;

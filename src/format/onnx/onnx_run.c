@@ -41,13 +41,11 @@ const char *ath__onnx_input_name(const struct ath__onnx_file *file, int i) {
     return info ? info->name : NULL;
 }
 
-/* Rank and fixed sizes are as declared; the first dimension, a batch, may differ. */
+/* Fixed sizes are as declared; the first dimension, a batch, may differ. */
 static ath_status check_shape(struct run *r, const Athanor__Onnx__ValueInfo *info, const struct ath__onnx_tensor *t) {
     const Athanor__Onnx__TensorType *type = info->type ? info->type->tensor_type : NULL;
     if (!type || !type->shape) return ATH_OK;
-    if (type->shape->n_dim != (size_t)t->rank)
-        return ath__fail(r->err, ATH_DATA, info->name, "the input '%.80s' has %zu dimensions, the array given %d",
-                         info->name, type->shape->n_dim, t->rank);
+    if (type->shape->n_dim != (size_t)t->rank) return ATH_OK; /* the nodes that read it will tell */
     for (int d = 1; d < t->rank; d++) {
         const Athanor__Onnx__Dimension *dim = type->shape->dim[d];
         if (dim->has_dim_value && dim->dim_value > 0 && dim->dim_value != t->dims[d])
@@ -67,7 +65,10 @@ static ath_status convert_feed(struct run *r, struct ath__onnx_feed *feed) {
     if (wanted == feed->tensor->type || ath__onnx_type_size(wanted) == 0) return ATH_OK;
     struct ath__onnx_tensor *made = ath__onnx_tensor_new(r->arena, wanted, feed->tensor->rank, feed->tensor->dims);
     if (!made) return ath__fail_memory(r->err, feed->name);
-    for (int64_t i = 0; i < made->count; i++) ath__onnx_put(made, i, ath__onnx_get(feed->tensor, i));
+    bool bits = feed->tensor->type == ATH_ONNX_UINT16 && wanted == ATH_ONNX_BFLOAT16;
+    if (bits && made->count > 0) /* NumPy has no bfloat16: its bits come as uint16 */
+        memcpy(made->data, feed->tensor->data, (size_t)made->count * 2);
+    for (int64_t i = 0; !bits && i < made->count; i++) ath__onnx_put(made, i, ath__onnx_get(feed->tensor, i));
     feed->tensor = made;
     return ATH_OK;
 }
