@@ -30,6 +30,9 @@ ath_status ath__weights_load(const ath_tensor_file *file, const char *path, stru
 void ath__weights_tell(const char *path, const ath_tensor_file *file, const struct ath__load_report *report,
                        const ath_hooks *hooks);
 
+/* Which options of the model the names in a file that did not fit speak for, as the end of a message; "" if none. */
+const char *ath__weights_advice(const ath_tensor_file *file, const ath_model *model);
+
 /* weights= of a training run: loads, tells, and fails (ATH_DATA) when less than 90% of the tensors fitted, the head's
  * left aside, unless `partial`. */
 ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *hooks, struct ath__network *network,
