@@ -26,10 +26,18 @@ typedef struct ath_dataset_info {
     const char        *name;
     ath_split          split;
     int64_t            count;
-    int                channels, height, width; /* of each image as read, before resizing */
+    int                channels;
+    int                height, width; /* of each image as read, before resizing; 0 where sizes differ (photos) */
     int                classes;
-    const char *const *class_names; /* classes entries, UTF-8; owned by the data set */
+    const char *const *class_names; /* classes entries, UTF-8; owned by the data set, as all that follows */
     uint64_t           held_out;    /* training images kept back by data.holdout */
+
+    const char *const *class_titles; /* classes entries: names for people (labels.txt), else the class names */
+    const int         *class_groups; /* classes entries: which group a class belongs to, -1 = none; NULL = no groups */
+    const char *const *group_names;  /* groups entries */
+    int                groups;
+    int64_t            skipped; /* files left out by bad_images=skip */
+    const char        *remarks; /* what is odd about the set in plain words, one remark a line; "" = nothing */
 } ath_dataset_info;
 
 /* A key=value option (`holdout=5000`), keys without the `data.` prefix. */
@@ -45,7 +53,12 @@ ATH_API ath_status ath_dataset_open(const char *name, ath_split split, const ath
 ATH_API void       ath_dataset_close(ath_dataset *dataset);
 ATH_API ath_dataset_info ath_dataset_describe(const ath_dataset *dataset);
 
-/* Copies image `index` as u8 (channels, height, width) and its label; either may be NULL. Thread-safe. */
+/* The size of image `index`: of photos, from the file's header, turned upright as ath_dataset_read does. Thread-safe. */
+ATH_API ath_status ath_dataset_size(const ath_dataset *dataset, int64_t index, int *height, int *width, ath_error *err);
+ATH_API ath_status ath_dataset_label(const ath_dataset *dataset, int64_t index, int *label, ath_error *err);
+
+/* Copies image `index` as u8 (channels, height, width; ath_dataset_size) and its label; either may be NULL.
+ * Thread-safe. */
 ATH_API ath_status ath_dataset_read(const ath_dataset *dataset, int64_t index, unsigned char *pixels, int *label,
                                     ath_error *err);
 

@@ -116,6 +116,10 @@ static bool value_set(const struct ath__option *option, void *options, const cha
             return false;
         *int_at(option, options) = integer;
         return true;
+    case ATH_OPTION_TEXT:
+        if (strlen(text) >= ATH_OPTION_TEXT_SIZE) return false;
+        ath__str_copy((char *)options + option->offset, ATH_OPTION_TEXT_SIZE, text);
+        return true;
     }
     return false;
 }
@@ -212,6 +216,10 @@ void ath__option_value_text(const struct ath__option *option, const void *option
         snprintf(text, capacity, "%s:%s", low, high);
         return;
     }
+    if (option->type == ATH_OPTION_TEXT) {
+        ath__str_copy(text, capacity, place);
+        return;
+    }
     int64_t value = *(const int64_t *)(const void *)place;
     if (option->type == ATH_OPTION_INT) {
         snprintf(text, capacity, "%" PRId64, value);
@@ -224,6 +232,10 @@ void ath__option_value_text(const struct ath__option *option, const void *option
 
 void ath__option_allowed_text(const struct ath__option *option, char *text, size_t capacity) {
     size_t used = 0;
+    if (option->type == ATH_OPTION_TEXT) {
+        snprintf(text, capacity, "a text of fewer than %d bytes", (int)ATH_OPTION_TEXT_SIZE);
+        return;
+    }
     if (!option->choices) {
         bool range = option->type == ATH_OPTION_RANGE;
         snprintf(text, capacity, "%s%.15g to %.15g", range ? "LOW:HIGH within " : "", option->min, option->max);

@@ -19,12 +19,15 @@ typedef enum ath__option_type {
     ATH_OPTION_CHOICE,
     ATH_OPTION_FLAG,
     ATH_OPTION_RANGE,
+    ATH_OPTION_TEXT,
 } ath__option_type;
 
 /* Written "0.02:0.33"; one number alone is both ends. */
 struct ath__range {
     double low, high;
 };
+
+enum { ATH_OPTION_TEXT_SIZE = 1024 }; /* with the NUL */
 
 struct ath__option {
     const char      *name; /* NULL ends a table */
@@ -48,6 +51,8 @@ struct ath__option {
     { #field, (summary), ATH_OPTION_CHOICE, offsetof(S, field), (fallback), (choices), 0, 0 }
 #define ATH_OPT_FLAG(S, field, fallback, summary)                                                                      \
     { #field, (summary), ATH_OPTION_FLAG, offsetof(S, field), (fallback), "false|true", 0, 0 }
+#define ATH_OPT_TEXT(S, field, fallback, summary)                                                                      \
+    { #field, (summary), ATH_OPTION_TEXT, offsetof(S, field), (fallback), NULL, 0, 0 }
 #define ATH_OPT_END                                                                                                    \
     { NULL, NULL, ATH_OPTION_INT, 0, NULL, NULL, 0, 0 }
 

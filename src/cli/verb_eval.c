@@ -92,7 +92,9 @@ const struct verb verb_eval = {
     .examples = "  athanor eval                                  the last run's best model on its validation images\n"
                 "  athanor eval run=runs/lenet split=test --json\n"
                 "  athanor eval weights=model.safetensors data=mnist\n",
-    .keys = "run weights weights.partial model data split tta batch resize normalize threads precision",
+    .keys =
+        "run weights weights.partial model data split tta batch resize crop interpolation normalize bad_images threads "
+        "precision",
     .computes = true,
     .run = run,
 };

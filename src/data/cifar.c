@@ -96,16 +96,16 @@ static ath_status is_cifar100(const char *path, bool *yes, ath_error *err) {
     return ath__cifar_recognise(&ath__cifar100_set, path, yes, err);
 }
 
-static ath_status open_cifar10(const void *values, const char *path, bool train, struct ath__image_store *store,
+static ath_status open_cifar10(const void *values, const char *path, ath_split part, struct ath__image_store *store,
                                ath_error *err) {
     (void)values;
-    return ath__cifar_open(&ath__cifar10_set, path, train, 0, store, err);
+    return ath__cifar_open(&ath__cifar10_set, path, part == ATH_SPLIT_TRAIN, 0, store, err);
 }
 
-static ath_status open_cifar100(const void *values, const char *path, bool train, struct ath__image_store *store,
+static ath_status open_cifar100(const void *values, const char *path, ath_split part, struct ath__image_store *store,
                                 ath_error *err) {
     const struct cifar100_options *chosen = values;
-    return ath__cifar_open(&ath__cifar100_set, path, train, (int)chosen->labels, store, err);
+    return ath__cifar_open(&ath__cifar100_set, path, part == ATH_SPLIT_TRAIN, (int)chosen->labels, store, err);
 }
 
 static const struct ath__download_file cifar10_files[] = {

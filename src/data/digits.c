@@ -276,13 +276,13 @@ static void make_block(int64_t task, void *context) {
     }
 }
 
-static ath_status open_digits(const void *values, const char *folder, bool train, struct ath__image_store *store,
+static ath_status open_digits(const void *values, const char *folder, ath_split part, struct ath__image_store *store,
                               ath_error *err) {
     static const char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     const struct options    *chosen = values;
     (void)folder;
     *store = (struct ath__image_store){
-        .count = train ? chosen->n : chosen->n / 6,
+        .count = part == ATH_SPLIT_TRAIN ? chosen->n : chosen->n / 6,
         .channels = 1,
         .height = SIDE,
         .width = SIDE,
@@ -292,7 +292,7 @@ static ath_status open_digits(const void *values, const char *folder, bool train
     store->pixels = ath__alloc((size_t)store->count * PIXELS);
     store->labels = ATH_NEW_ARRAY(int32_t, store->count);
     if (!store->pixels || !store->labels) return ath__fail_memory(err, "digits");
-    struct job job = {store, (uint64_t)chosen->seed, train ? 0 : 1};
+    struct job job = {store, (uint64_t)chosen->seed, part == ATH_SPLIT_TRAIN ? 0 : 1};
     ath__parallel((store->count + BLOCK - 1) / BLOCK, make_block, &job);
     return ATH_OK;
 }

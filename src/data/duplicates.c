@@ -1,13 +1,15 @@
 /* Images that occur twice, within a data set or in two.
  *
  * Every image gets a fingerprint of 64 bits; sorting brings equal ones together, and only those are compared byte by
- * byte. So the work is one pass over the images at the speed of memory, and the answer is exact. In a group of equal
+ * byte. Images in files are compared by their files. So the work is one pass over the images at the speed of memory, and the answer is exact. In a group of equal
  * fingerprints the first image of each content leads; any later one is compared with the leaders alone, which keeps a
  * group of many equal images (all of them black, say) linear.
  */
 #include "athanor/data.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "data/dataset.h"
 
 #include <stdlib.h>
@@ -21,11 +23,32 @@ struct print {
 
 struct search {
     const ath_dataset *sides[2];
-    size_t             bytes;     /* of an image */
-    unsigned char     *buffer[2]; /* an image each, for sets that do not lie in memory */
     struct print      *prints;
     size_t             count;
 };
+
+/* The bytes that an image is compared by: its pixels in memory, or its file. */
+struct content {
+    const unsigned char *bytes;
+    size_t               size;
+    struct ath__mapping  mapping;
+};
+
+static ath_status content_open(const ath_dataset *dataset, int64_t index, struct content *content, ath_error *err) {
+    const char      *path = ath__dataset_path(dataset, index);
+    ath_dataset_info info = ath_dataset_describe(dataset);
+    *content = (struct content){.bytes = ath__dataset_pixels(dataset, index),
+                                .size = (size_t)info.channels * (size_t)info.height * (size_t)info.width};
+    if (!path) return ATH_OK;
+    ATH_TRY(ath__file_map(path, &content->mapping, err));
+    content->bytes = content->mapping.data;
+    content->size = content->mapping.size;
+    return ATH_OK;
+}
+
+static void content_close(const ath_dataset *dataset, struct content *content) {
+    if (ath__dataset_path(dataset, 0)) ath__file_unmap(&content->mapping);
+}
 
 static uint64_t hash_bytes(const unsigned char *bytes, size_t size) {
     uint64_t hash = size * 0x9E3779B97F4A7C15u;
@@ -42,15 +65,37 @@ static uint64_t hash_bytes(const unsigned char *bytes, size_t size) {
 }
 
 struct hashing {
-    struct print *prints; /* of this side */
-    uint32_t      side;
-    size_t        bytes;
+    const ath_dataset *dataset;
+    struct print      *prints; /* of this side */
+    uint32_t           side;
+    int64_t            count;
+    ath_status         status[ATH_DATASET_CHUNKS];
+    ath_error          errors[ATH_DATASET_CHUNKS];
 };
 
-static void note_print(const unsigned char *pixels, int64_t index, int chunk, void *context) {
-    const struct hashing *hashing = context;
-    (void)chunk;
-    hashing->prints[index] = (struct print){hash_bytes(pixels, hashing->bytes), hashing->side, (uint32_t)index};
+static void hash_chunk(int64_t chunk, void *context) {
+    struct hashing *hashing = context;
+    int64_t         begin = hashing->count * chunk / ATH_DATASET_CHUNKS,
+            end = hashing->count * (chunk + 1) / ATH_DATASET_CHUNKS;
+    for (int64_t i = begin; i < end && hashing->status[chunk] == ATH_OK; i++) {
+        struct content content;
+        hashing->status[chunk] = content_open(hashing->dataset, i, &content, &hashing->errors[chunk]);
+        if (hashing->status[chunk] != ATH_OK) return;
+        hashing->prints[i] = (struct print){hash_bytes(content.bytes, content.size), hashing->side, (uint32_t)i};
+        content_close(hashing->dataset, &content);
+    }
+}
+
+static ath_status hash_side(const ath_dataset *dataset, uint32_t side, int64_t count, struct print *prints,
+                            ath_error *err) {
+    struct hashing hashing = {.dataset = dataset, .prints = prints, .side = side, .count = count};
+    ath__parallel(ATH_DATASET_CHUNKS, hash_chunk, &hashing);
+    for (int k = 0; k < ATH_DATASET_CHUNKS; k++) {
+        if (hashing.status[k] == ATH_OK) continue;
+        if (err) *err = hashing.errors[k];
+        return hashing.status[k];
+    }
+    return ATH_OK;
 }
 
 static int compare_prints(const void *a, const void *b) {
@@ -60,29 +105,24 @@ static int compare_prints(const void *a, const void *b) {
     return p->index < q->index ? -1 : p->index > q->index;
 }
 
-static ath_status image_at(const struct search *search, const struct print *print, int which,
-                           const unsigned char **pixels, ath_error *err) {
-    const ath_dataset *dataset = search->sides[print->side];
-    *pixels = ath__dataset_pixels(dataset, print->index);
-    if (*pixels) return ATH_OK;
-    *pixels = search->buffer[which];
-    return ath_dataset_read(dataset, print->index, search->buffer[which], NULL, err);
-}
-
 static ath_status same_image(const struct search *search, const struct print *a, const struct print *b, bool *same,
                              ath_error *err) {
-    const unsigned char *first, *second;
-    ATH_TRY(image_at(search, a, 0, &first, err));
-    ATH_TRY(image_at(search, b, 1, &second, err));
-    *same = memcmp(first, second, search->bytes) == 0;
-    return ATH_OK;
+    struct content first, second;
+    ATH_TRY(content_open(search->sides[a->side], a->index, &first, err));
+    ath_status status = content_open(search->sides[b->side], b->index, &second, err);
+    if (status == ATH_OK) {
+        *same = first.size == second.size && memcmp(first.bytes, second.bytes, first.size) == 0;
+        content_close(search->sides[b->side], &second);
+    }
+    content_close(search->sides[a->side], &first);
+    return status;
 }
 
 static ath_status note_found(const struct search *search, const struct print *leader, const struct print *print,
                              ath_duplicates *found, ath_error *err) {
     int labels[2];
-    ATH_TRY(ath_dataset_read(search->sides[leader->side], leader->index, NULL, &labels[0], err));
-    ATH_TRY(ath_dataset_read(search->sides[print->side], print->index, NULL, &labels[1], err));
+    ATH_TRY(ath_dataset_label(search->sides[leader->side], leader->index, &labels[0], err));
+    ATH_TRY(ath_dataset_label(search->sides[print->side], print->index, &labels[1], err));
     found->images++;
     found->conflicts += labels[0] != labels[1];
     if (found->second < 0 || print->index < found->second) {
@@ -118,15 +158,9 @@ static ath_status make_prints(struct search *search, int64_t first, int64_t seco
     const char *name = ath_dataset_describe(search->sides[0]).name;
     search->count = (size_t)first + (size_t)second;
     search->prints = ATH_NEW_ARRAY(struct print, search->count);
-    search->buffer[0] = ath__alloc(search->bytes);
-    search->buffer[1] = ath__alloc(search->bytes);
-    if (!search->prints || !search->buffer[0] || !search->buffer[1]) return ath__fail_memory(err, name);
-    struct hashing hashing = {search->prints, 0, search->bytes};
-    ATH_TRY(ath__dataset_visit(search->sides[0], note_print, &hashing, err));
-    if (second > 0) {
-        hashing = (struct hashing){search->prints + first, 1, search->bytes};
-        ATH_TRY(ath__dataset_visit(search->sides[1], note_print, &hashing, err));
-    }
+    if (!search->prints) return ath__fail_memory(err, name);
+    ATH_TRY(hash_side(search->sides[0], 0, first, search->prints, err));
+    if (second > 0) ATH_TRY(hash_side(search->sides[1], 1, second, search->prints + first, err));
     qsort(search->prints, search->count, sizeof *search->prints, compare_prints);
     return ATH_OK;
 }
@@ -140,7 +174,6 @@ ath_status ath_dataset_compare(const ath_dataset *first, const ath_dataset *seco
     if (a.channels != b.channels || a.height != b.height || a.width != b.width) return ATH_OK;
     if (a.count >= UINT32_MAX || b.count >= UINT32_MAX)
         return ath__fail(err, ATH_UNSUPPORTED, a.name, "the data set is too large to search for duplicates");
-    search.bytes = (size_t)a.channels * (size_t)a.height * (size_t)a.width;
     ATH_TRY_DONE(make_prints(&search, a.count, first == second ? 0 : b.count, err));
     for (size_t begin = 0, end; begin < search.count; begin = end) {
         for (end = begin + 1; end < search.count && search.prints[end].hash == search.prints[begin].hash;) end++;
@@ -148,7 +181,5 @@ ath_status ath_dataset_compare(const ath_dataset *first, const ath_dataset *seco
     }
 done:
     ath__free(search.prints);
-    ath__free(search.buffer[0]);
-    ath__free(search.buffer[1]);
     return status;
 }

@@ -4,10 +4,12 @@
  *
  * Batch k of an epoch always lies in slot k mod slots, and is made of images order[k * batch ...], so what comes out
  * depends on (seed, epoch) alone, never on which thread made it. A worker claims the next batch when its slot is free:
- * when the consumer has moved past the batch that lay there before. All memory is had at opening.
+ * when the consumer has moved past the batch that lay there before. All memory but that of photos is had at opening.
  *
- * An image is resized at most once while the cache has room for it: images 0 .. cached-1 of the set have a place there.
- * An image occurs once in an epoch and epochs do not overlap, so no two workers ever touch the same place at a time.
+ * An image is read and resized at most once while the cache has room for it: images 0 .. cached-1 of the set have a place
+ * there. Where every epoch takes another part of an image, the images are kept as they were read, those that come first,
+ * as long as there is room. An image occurs once in an epoch and epochs do not overlap, so no two workers ever touch the
+ * same place at a time; and since only the work is saved, what comes out does not depend on the cache.
  */
 #include "data/loader.h"
 
@@ -22,6 +24,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { MOST_THREADS = 64, MOST_QUEUE = 256, USUAL_QUEUE = 4, LARGE_BATCH_QUEUE = 2 };
@@ -43,11 +46,17 @@ struct slot {
 struct worker {
     struct ath__loader *loader;
     pthread_t           thread;
-    unsigned char      *pixels;  /* an image as read, where the set does not lie in memory */
-    unsigned char      *resized; /* a resized image that has no place in the cache */
-    void               *scratch;
+    struct ath__picture picture; /* an image as read */
+    struct ath__fitter  fitter;
+    unsigned char      *fitted; /* an image of the network's size that has no place in the cache */
     void               *canvas; /* an image under transformation */
     float              *spare;  /* a finished image, where images are mixed */
+};
+
+/* An image as read, kept for the next epoch. */
+struct source {
+    int            height, width;
+    unsigned char *pixels; /* NULL = not kept */
 };
 
 struct ath__loader {
@@ -56,12 +65,15 @@ struct ath__loader {
     struct ath__preprocessor    preprocessor;
     struct ath__augment        *augment; /* NULL = none */
     int64_t                     epoch, count, batches;
-    size_t                      in_bytes, out_pixels; /* of one image */
+    size_t                      out_pixels; /* of one image */
+    int                         least;      /* shorter side that files may be decoded to */
 
     uint32_t      *order;
     unsigned char *cache, *cache_filled;
     int64_t        cached; /* images that have a place in the cache */
     size_t         cache_bytes;
+    struct source *sources;     /* (count) where parts of images are taken, else NULL */
+    atomic_size_t  source_room; /* bytes that sources may still take */
 
     struct slot   *slots;
     int            slot_count;
@@ -81,33 +93,64 @@ struct ath__loader {
 
 /* ---- making a batch ---------------------------------------------------------------------------------------------- */
 
-/* The u8 pixels of an image after resizing. */
-static ath_status image_pixels(struct ath__loader *loader, struct worker *worker, int64_t index,
-                               const unsigned char **pixels, ath_error *err) {
-    bool           has_place = index < loader->cached;
-    unsigned char *place = has_place ? loader->cache + (size_t)index * loader->out_pixels : worker->resized;
-    if (has_place && loader->cache_filled[index]) {
-        *pixels = place;
+/* The image as read, from the kept ones where it is among them. */
+static ath_status read_source(struct ath__loader *loader, struct worker *worker, int64_t index,
+                              struct ath__picture *picture, ath_error *err) {
+    struct source *source = loader->sources ? &loader->sources[index] : NULL;
+    if (source && source->pixels) {
+        *picture = (struct ath__picture){.channels = loader->preprocessor.channels,
+                                         .height = source->height,
+                                         .width = source->width,
+                                         .pixels = source->pixels};
         return ATH_OK;
     }
-    const unsigned char *source = ath__dataset_pixels(loader->dataset, index);
-    if (!source) {
-        ATH_TRY(ath_dataset_read(loader->dataset, index, worker->pixels, NULL, err));
-        source = worker->pixels;
+    ATH_TRY(ath__dataset_view(loader->dataset, index, loader->least, &worker->picture, err));
+    *picture = worker->picture;
+    if (!source) return ATH_OK;
+    size_t bytes = ath__picture_bytes(picture), room = atomic_load(&loader->source_room);
+    while (bytes <= room && !atomic_compare_exchange_weak(&loader->source_room, &room, room - bytes)) {
     }
-    *pixels = source;
-    if (!loader->preprocessor.resizes && !has_place) return ATH_OK;
-    ath__preprocessor_resize(&loader->preprocessor, source, place, worker->scratch);
-    if (has_place) loader->cache_filled[index] = 1;
-    *pixels = place;
+    if (bytes > room) return ATH_OK;
+    unsigned char *kept = ath__alloc(bytes); /* where memory runs out, the image is read again in the next epoch */
+    if (!kept) return ATH_OK;
+    memcpy(kept, picture->pixels, bytes);
+    *source = (struct source){picture->height, picture->width, kept};
     return ATH_OK;
 }
 
-static void finish_image(struct ath__loader *loader, struct worker *worker, int64_t index, const unsigned char *pixels,
-                         float *dst) {
-    struct ath__draw draw = {loader->settings.seed, (uint32_t)loader->epoch, (uint32_t)index};
+/* The problem of one image names its file. */
+static ath_status name_image(const struct ath__loader *loader, int64_t index, ath_status status, ath_error *err) {
+    const char *path = ath__dataset_path(loader->dataset, index);
+    ath_error   problem = *err;
+    if (status != ATH_DATA || !path || problem.where[0]) return status;
+    return ath__fail(err, status, path, "%s", problem.message);
+}
+
+/* The u8 pixels of an image at the network's size. */
+static ath_status image_pixels(struct ath__loader *loader, struct worker *worker, int64_t index,
+                               const struct ath__draw *draw, const unsigned char **pixels, ath_error *err) {
+    struct ath__picture picture;
+    bool                has_place = index < loader->cached;
+    unsigned char      *place = has_place ? loader->cache + (size_t)index * loader->out_pixels : worker->fitted;
+    *pixels = place;
+    if (has_place && loader->cache_filled[index]) return ATH_OK;
+    ATH_TRY(read_source(loader, worker, index, &picture, err));
+    bool framed = ath__augment_frames(loader->augment);
+    if (!framed && !has_place && ath__preprocessor_keeps(&loader->preprocessor, picture.height, picture.width)) {
+        *pixels = picture.pixels;
+        return ATH_OK;
+    }
+    ath_status status =
+        ath__augment_fit_picture(loader->augment, draw, &loader->preprocessor, &picture, &worker->fitter, place, err);
+    if (status != ATH_OK) return name_image(loader, index, status, err);
+    if (has_place) loader->cache_filled[index] = 1;
+    return ATH_OK;
+}
+
+static void finish_image(struct ath__loader *loader, struct worker *worker, const struct ath__draw *draw,
+                         const unsigned char *pixels, float *dst) {
     if (loader->augment)
-        ath__augment_image(loader->augment, &draw, &loader->preprocessor, pixels, dst, worker->canvas);
+        ath__augment_image(loader->augment, draw, &loader->preprocessor, pixels, dst, worker->canvas);
     else
         ath__preprocessor_normalise(&loader->preprocessor, pixels, dst);
 }
@@ -132,11 +175,12 @@ static ath_status make_batch(struct ath__loader *loader, struct worker *worker, 
     slot->count = left < loader->settings.batch ? left : loader->settings.batch;
     for (int64_t i = 0; i < slot->count; i++) {
         int64_t              index = loader->order[first + i];
+        struct ath__draw     draw = {loader->settings.seed, (uint32_t)loader->epoch, (uint32_t)index};
         const unsigned char *pixels;
         int                  label;
-        ATH_TRY(ath_dataset_read(loader->dataset, index, NULL, &label, &slot->error));
-        ATH_TRY(image_pixels(loader, worker, index, &pixels, &slot->error));
-        finish_image(loader, worker, index, pixels, slot->images + (size_t)i * loader->out_pixels);
+        ATH_TRY(ath_dataset_label(loader->dataset, index, &label, &slot->error));
+        ATH_TRY(image_pixels(loader, worker, index, &draw, &pixels, &slot->error));
+        finish_image(loader, worker, &draw, pixels, slot->images + (size_t)i * loader->out_pixels);
         slot->labels[i] = label;
         slot->indices[i] = index;
     }
@@ -191,10 +235,21 @@ static ath_status open_buffers(struct ath__loader *loader, ath_error *err) {
         slot->weights = ATH_NEW_ARRAY(float, batch);
         if (!slot->second || !slot->weights) return ath__fail_memory(err, "loader");
     }
+    return ATH_OK;
+}
+
+static ath_status open_cache(struct ath__loader *loader, ath_error *err) {
+    ath_dataset_info info = ath_dataset_describe(loader->dataset);
+    size_t           budget = loader->settings.cache_bytes ? loader->settings.cache_bytes : USUAL_CACHE;
+    bool             in_files = info.height == 0;
+    if (ath__augment_frames(loader->augment)) {
+        if (!in_files) return ATH_OK;
+        atomic_init(&loader->source_room, budget);
+        loader->sources = ATH_NEW_ARRAY(struct source, loader->count);
+        return loader->sources ? ATH_OK : ath__fail_memory(err, "loader");
+    }
     /* Without resizing, a set in memory is its own cache. */
-    bool costly = loader->preprocessor.resizes || !ath__dataset_pixels(loader->dataset, 0);
-    if (!costly) return ATH_OK;
-    size_t  budget = loader->settings.cache_bytes ? loader->settings.cache_bytes : USUAL_CACHE;
+    if (!in_files && ath__preprocessor_keeps(&loader->preprocessor, info.height, info.width)) return ATH_OK;
     int64_t places = (int64_t)(budget / loader->out_pixels);
     loader->cached = places < loader->count ? places : loader->count;
     if (loader->cached == 0) return ATH_OK;
@@ -206,19 +261,20 @@ static ath_status open_buffers(struct ath__loader *loader, ath_error *err) {
 }
 
 static ath_status open_workers(struct ath__loader *loader, ath_error *err) {
-    int threads = loader->settings.threads;
+    int              threads = loader->settings.threads;
+    ath_dataset_info info = ath_dataset_describe(loader->dataset);
     loader->workers = ATH_NEW_ARRAY(struct worker, threads);
     if (!loader->workers) return ath__fail_memory(err, "loader");
     for (int i = 0; i < threads; i++) {
         struct worker *worker = &loader->workers[i];
         worker->loader = loader;
-        worker->pixels = ath__alloc(loader->in_bytes);
-        worker->resized = ath__alloc(loader->out_pixels);
-        worker->scratch = ath__alloc(ath__preprocessor_scratch(&loader->preprocessor));
+        worker->fitted = ath__alloc(loader->out_pixels);
         worker->canvas = ath__alloc(ath__sample_scratch(&loader->preprocessor));
         worker->spare = ath__alloc_array(loader->out_pixels, sizeof(float));
-        bool all = worker->pixels && worker->resized && worker->scratch && worker->canvas && worker->spare;
-        if (!all) return ath__fail_memory(err, "loader");
+        bool in_memory = info.height > 0 && !ath__augment_frames(loader->augment);
+        if (in_memory)
+            ATH_TRY(ath__preprocessor_plan(&loader->preprocessor, info.height, info.width, &worker->fitter, err));
+        if (!worker->fitted || !worker->canvas || !worker->spare) return ath__fail_memory(err, "loader");
     }
     loader->has_mutex = pthread_mutex_init(&loader->mutex, NULL) == 0;
     loader->has_work = pthread_cond_init(&loader->work, NULL) == 0;
@@ -285,9 +341,8 @@ ath_status ath__loader_open(const ath_dataset *dataset, const struct ath__loader
     ATH_TRY_DONE(ath__augment_open(settings->augment, &opened->augment, err));
     ATH_TRY_DONE(
         ath__augment_fit(opened->augment, info.channels, opened->preprocessor.height, opened->preprocessor.width, err));
-    opened->in_bytes = (size_t)info.channels * (size_t)info.height * (size_t)info.width;
-    opened->out_pixels =
-        (size_t)info.channels * (size_t)opened->preprocessor.height * (size_t)opened->preprocessor.width;
+    opened->out_pixels = ath__preprocessor_bytes(&opened->preprocessor);
+    opened->least = ath__augment_least(opened->augment, &opened->preprocessor);
     if (opened->out_pixels > SIZE_MAX / sizeof(float) / (size_t)batch) {
         status = ath__fail_memory(err, "batch");
         goto done;
@@ -296,6 +351,7 @@ ath_status ath__loader_open(const ath_dataset *dataset, const struct ath__loader
     int  queue = settings->queue ? settings->queue : large ? LARGE_BATCH_QUEUE : USUAL_QUEUE;
     opened->slot_count = queue + 1; /* one more: the batch that the consumer looks at */
     ATH_TRY_DONE(open_buffers(opened, err));
+    ATH_TRY_DONE(open_cache(opened, err));
     ATH_TRY_DONE(open_workers(opened, err));
     *loader = opened;
     opened = NULL;
@@ -317,9 +373,9 @@ void ath__loader_close(struct ath__loader *loader) {
     if (loader->has_work) pthread_cond_destroy(&loader->work);
     if (loader->has_done) pthread_cond_destroy(&loader->done);
     for (int i = 0; loader->workers && i < loader->settings.threads; i++) {
-        ath__free(loader->workers[i].pixels);
-        ath__free(loader->workers[i].resized);
-        ath__free(loader->workers[i].scratch);
+        ath__picture_free(&loader->workers[i].picture);
+        ath__fitter_close(&loader->workers[i].fitter);
+        ath__free(loader->workers[i].fitted);
         ath__free(loader->workers[i].canvas);
         ath__free(loader->workers[i].spare);
     }
@@ -334,8 +390,9 @@ void ath__loader_close(struct ath__loader *loader) {
     ath__free(loader->slots);
     ath__free(loader->order);
     ath__free(loader->cache_filled);
+    for (int64_t i = 0; loader->sources && i < loader->count; i++) ath__free(loader->sources[i].pixels);
+    ath__free(loader->sources);
     if (loader->cache) ath__free_pages(loader->cache, loader->cache_bytes);
-    ath__preprocessor_close(&loader->preprocessor);
     ath__augment_close(loader->augment);
     ath__free(loader);
 }

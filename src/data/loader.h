@@ -13,10 +13,25 @@
 
 struct ath__loader;
 
-/* How an image becomes network input; also kept in the model file (DESIGN decision 9). */
+/* How the size of an image becomes that of the network input. */
+enum ath__fit {
+    ATH_FIT_STRETCH, /* resized to it, whatever the image's own proportions */
+    ATH_FIT_SHORTER, /* resized so that the shorter side has fit_height pixels, then the middle is cut out */
+    ATH_FIT_EXACT,   /* resized to fit_height x fit_width, then the middle is cut out */
+    ATH_FIT_CROP,    /* the middle is cut out of the image as read */
+};
+
+/* In the order of "bilinear|bicubic|nearest|box". */
+enum ath__interpolation_choice { ATH_FILTER_BILINEAR, ATH_FILTER_BICUBIC, ATH_FILTER_NEAREST, ATH_FILTER_BOX };
+#define ATH_FILTER_CHOICES "bilinear|bicubic|nearest|box"
+
+/* How an image becomes network input; also kept in the model file. */
 struct ath__preprocess {
-    int    height, width;         /* after resizing; 0 = as read */
-    double mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
+    int           height, width; /* of the network input; 0 = as read */
+    enum ath__fit fit;
+    int           fit_height, fit_width;
+    int           filter;                /* how pixels are computed when resizing */
+    double        mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
 };
 
 struct ath__loader_settings {
@@ -26,7 +41,7 @@ struct ath__loader_settings {
     bool                   drop_last;   /* leave out a last batch that is not full */
     int                    threads;     /* loader threads, 0 = 1 */
     int                    queue;       /* batches made ahead; 0 = 4, or 2 when a batch is above 16 MiB */
-    size_t                 cache_bytes; /* memory for resized images kept between epochs; 0 = 1 GiB */
+    size_t                 cache_bytes; /* memory for images kept between epochs; 0 = 1 GiB, 1 = none */
     const char            *augment;     /* list of random transforms (data/augment/augment.h); NULL = none */
     struct ath__preprocess preprocess;
 };

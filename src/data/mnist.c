@@ -62,19 +62,19 @@ static ath_status open_part(const char *set, const char *const *class_names, con
     return ATH_OK;
 }
 
-static ath_status open_mnist(const void *values, const char *folder, bool train, struct ath__image_store *store,
+static ath_status open_mnist(const void *values, const char *folder, ath_split part, struct ath__image_store *store,
                              ath_error *err) {
     static const char *const names[CLASSES] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
     (void)values;
-    return open_part("mnist", names, folder, train, store, err);
+    return open_part("mnist", names, folder, part == ATH_SPLIT_TRAIN, store, err);
 }
 
-static ath_status open_fashion(const void *values, const char *folder, bool train, struct ath__image_store *store,
+static ath_status open_fashion(const void *values, const char *folder, ath_split part, struct ath__image_store *store,
                                ath_error *err) {
     static const char *const names[CLASSES] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                                "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
     (void)values;
-    return open_part("fashion-mnist", names, folder, train, store, err);
+    return open_part("fashion-mnist", names, folder, part == ATH_SPLIT_TRAIN, store, err);
 }
 
 static const struct ath__download_file mnist_files[] = {

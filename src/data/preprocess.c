@@ -1,8 +1,10 @@
-/* From pixels as read to network input: resize, then normalise by a table of 256 values per channel,
+/* From pixels as read to network input: resize, cut the middle out, then normalise by a table of 256 values per channel,
  *
  *     table[c][v] = (v / 255 - mean[c]) / deviation[c]
  *
- * computed in double and rounded once to float. The loader, eval and predict all come through here, so that they see
+ * computed in double and rounded once to float. Sizes and places are torchvision's: with the shorter side resized to s,
+ * the longer one becomes floor(s longer / shorter); the middle begins at half of what is left over, a half rounded to the
+ * even side. The loader, eval and predict all come through here, so that they see
  * the same floats.
  */
 #include "data/preprocess.h"
@@ -13,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_CHANNELS = 4 };
+enum { MOST_CHANNELS = 4, MOST_SIDE = 16384, MOST_RESIZED = 65535 };
 
 ath_status ath__preprocessor_open(struct ath__preprocessor *preprocessor, const struct ath__preprocess *preprocess,
                                   int channels, int height, int width, ath_error *err) {
@@ -34,35 +36,101 @@ ath_status ath__preprocessor_open(struct ath__preprocessor *preprocessor, const 
         for (int v = 0; v < 256; v++) preprocessor->table[c][v] = (float)((v / 255.0 - mean) / deviation);
         preprocessor->mean_pixel[c] = (unsigned char)(mean < 0.0 ? 0 : mean > 1.0 ? 255 : lround(255.0 * mean));
     }
+    preprocessor->settings = *preprocess;
     preprocessor->channels = channels;
-    preprocessor->in_height = height;
-    preprocessor->in_width = width;
     preprocessor->height = preprocess->height > 0 ? preprocess->height : height;
     preprocessor->width = preprocess->width > 0 ? preprocess->width : width;
-    preprocessor->resizes = preprocessor->height != height || preprocessor->width != width;
-    if (!preprocessor->resizes) return ATH_OK;
-    return ath__resize_open(&preprocessor->resize, height, width, preprocessor->height, preprocessor->width, err);
+    if (preprocessor->height < 1 || preprocessor->width < 1)
+        return ath__fail(err, ATH_USAGE, "resize",
+                         "photos of any size need one to be brought to: give resize=256 crop=224");
+    if (preprocessor->height > MOST_SIDE || preprocessor->width > MOST_SIDE)
+        return ath__fail(err, ATH_USAGE, "resize",
+                         "a network input of %dx%d is not possible: up to %d pixels a side are", preprocessor->height,
+                         preprocessor->width, (int)MOST_SIDE);
+    return ATH_OK;
 }
 
-void ath__preprocessor_close(struct ath__preprocessor *preprocessor) {
-    ath__resize_close(&preprocessor->resize);
+size_t ath__preprocessor_bytes(const struct ath__preprocessor *preprocessor) {
+    return (size_t)preprocessor->channels * (size_t)preprocessor->height * (size_t)preprocessor->width;
 }
 
-size_t ath__preprocessor_scratch(const struct ath__preprocessor *preprocessor) {
-    return preprocessor->resizes ? ath__resize_scratch(&preprocessor->resize) : 0;
-}
-
-void ath__preprocessor_resize(const struct ath__preprocessor *preprocessor, const unsigned char *src,
-                              unsigned char *dst, void *scratch) {
-    size_t in = (size_t)preprocessor->in_height * (size_t)preprocessor->in_width;
-    size_t out = (size_t)preprocessor->height * (size_t)preprocessor->width;
-    if (!preprocessor->resizes) {
-        memcpy(dst, src, in * (size_t)preprocessor->channels);
-        return;
+/* The size that an image is resized to before the middle is cut out. */
+static void resized_size(const struct ath__preprocessor *p, int height, int width, int *to_height, int *to_width) {
+    int64_t shorter = p->settings.fit_height;
+    *to_height = height;
+    *to_width = width;
+    switch (p->settings.fit) {
+    case ATH_FIT_STRETCH:
+        *to_height = p->height;
+        *to_width = p->width;
+        break;
+    case ATH_FIT_SHORTER:
+        *to_height = (int)(height <= width ? shorter : shorter * height / width);
+        *to_width = (int)(height <= width ? shorter * width / height : shorter);
+        break;
+    case ATH_FIT_EXACT:
+        *to_height = p->settings.fit_height;
+        *to_width = p->settings.fit_width;
+        break;
+    case ATH_FIT_CROP: break;
     }
-    for (int c = 0; c < preprocessor->channels; c++, src += in, dst += out) {
-        ath__resize_apply(&preprocessor->resize, src, dst, scratch);
+}
+
+bool ath__preprocessor_keeps(const struct ath__preprocessor *p, int height, int width) {
+    int to_height, to_width;
+    resized_size(p, height, width, &to_height, &to_width);
+    return height == to_height && width == to_width && height == p->height && width == p->width;
+}
+
+int ath__preprocessor_least(const struct ath__preprocessor *p) {
+    int needed = p->height > p->width ? p->height : p->width;
+    switch (p->settings.fit) {
+    case ATH_FIT_STRETCH: break;
+    case ATH_FIT_SHORTER: needed = p->settings.fit_height; break;
+    case ATH_FIT_EXACT:
+        needed = p->settings.fit_height > p->settings.fit_width ? p->settings.fit_height : p->settings.fit_width;
+        break;
+    case ATH_FIT_CROP: return 0;
     }
+    return 2 * needed;
+}
+
+/* Half of what is left over; Python's round() of halves, which torchvision has. */
+static int middle(int size, int cut) {
+    int over = size - cut, half = over / 2;
+    return over % 2 == 0 ? half : half + half % 2;
+}
+
+ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct ath__picture *picture,
+                                 struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
+    struct ath__box whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
+    int             height, width;
+    resized_size(p, picture->height, picture->width, &height, &width);
+    if (height > MOST_RESIZED || width > MOST_RESIZED)
+        return ath__fail(err, ATH_DATA, NULL, "an image of %dx%d pixels is too long and thin to be resized",
+                         picture->height, picture->width);
+    if (height < p->height || width < p->width)
+        return ath__fail(err, ATH_DATA, NULL,
+                         "an image of %dx%d pixels is too small for crop=%dx%d: have it resized first (resize=)",
+                         picture->height, picture->width, p->height, p->width);
+    window.top = middle(height, p->height);
+    window.left = middle(width, p->width);
+    return ath__fitter_fit(fitter, picture, &whole, height, width, p->settings.filter, &window, dst, err);
+}
+
+ath_status ath__preprocessor_plan(const struct ath__preprocessor *p, int height, int width, struct ath__fitter *fitter,
+                                  ath_error *err) {
+    int to_height, to_width;
+    resized_size(p, height, width, &to_height, &to_width);
+    if (height == to_height && width == to_width) return ATH_OK;
+    return ath__fitter_plan(fitter, height, width, to_height, to_width, p->settings.filter, err);
+}
+
+ath_status ath__preprocessor_cut(const struct ath__preprocessor *p, const struct ath__picture *picture,
+                                 const struct ath__box *box, struct ath__fitter *fitter, unsigned char *dst,
+                                 ath_error *err) {
+    struct ath__box window = {0, 0, p->height, p->width};
+    return ath__fitter_fit(fitter, picture, box, p->height, p->width, p->settings.filter, &window, dst, err);
 }
 
 void ath__preprocessor_normalise(const struct ath__preprocessor *preprocessor, const unsigned char *src, float *dst) {
@@ -76,23 +144,18 @@ void ath__preprocessor_normalise(const struct ath__preprocessor *preprocessor, c
 ath_status ath__preprocess_apply(const struct ath__preprocess *preprocess, const unsigned char *pixels, int channels,
                                  int height, int width, float *dst, ath_error *err) {
     struct ath__preprocessor preprocessor;
+    struct ath__fitter       fitter = {.planned = false};
+    struct ath__picture      picture = {.channels = channels, .height = height, .width = width, .pixels = pixels};
     ATH_TRY(ath__preprocessor_open(&preprocessor, preprocess, channels, height, width, err));
-    ath_status status = ATH_OK;
-    if (preprocessor.resizes) {
-        size_t         bytes = (size_t)channels * (size_t)preprocessor.height * (size_t)preprocessor.width;
-        unsigned char *resized = ath__alloc(bytes);
-        void          *scratch = ath__alloc(ath__preprocessor_scratch(&preprocessor));
-        if (resized && scratch) {
-            ath__preprocessor_resize(&preprocessor, pixels, resized, scratch);
-            ath__preprocessor_normalise(&preprocessor, resized, dst);
-        } else {
-            status = ath__fail_memory(err, "resize");
-        }
-        ath__free(resized);
-        ath__free(scratch);
-    } else {
+    if (ath__preprocessor_keeps(&preprocessor, height, width)) {
         ath__preprocessor_normalise(&preprocessor, pixels, dst);
+        return ATH_OK;
     }
-    ath__preprocessor_close(&preprocessor);
+    unsigned char *fitted = ath__alloc(ath__preprocessor_bytes(&preprocessor));
+    ath_status     status = fitted ? ATH_OK : ath__fail_memory(err, "resize");
+    if (status == ATH_OK) status = ath__preprocessor_fit(&preprocessor, &picture, &fitter, fitted, err);
+    if (status == ATH_OK) ath__preprocessor_normalise(&preprocessor, fitted, dst);
+    ath__free(fitted);
+    ath__fitter_close(&fitter);
     return status;
 }

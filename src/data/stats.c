@@ -22,26 +22,29 @@ typedef uint64_t histograms[MOST_CHANNELS][2][256];
 
 struct work {
     ath_dataset_info info;
-    size_t           plane;
-    histograms      *chunks; /* (ATH_DATASET_CHUNKS) */
+    uint64_t         pixels[ATH_DATASET_CHUNKS]; /* of one channel */
+    histograms      *chunks;                     /* (ATH_DATASET_CHUNKS) */
 };
 
-static void count_pixels(const unsigned char *pixels, int64_t index, int chunk, void *context) {
-    const struct work *work = context;
-    size_t             even = work->plane / 2 * 2;
+static void count_pixels(const struct ath__picture *picture, int64_t index, int chunk, void *context) {
+    struct work         *work = context;
+    size_t               plane = (size_t)picture->height * (size_t)picture->width, even = plane / 2 * 2;
+    const unsigned char *pixels = picture->pixels;
     (void)index;
-    for (int c = 0; c < work->info.channels; c++, pixels += work->plane) {
+    work->pixels[chunk] += plane;
+    for (int c = 0; c < work->info.channels; c++, pixels += plane) {
         uint64_t(*counts)[256] = work->chunks[chunk][c];
         for (size_t k = 0; k < even; k += 2) {
             counts[0][pixels[k]]++;
             counts[1][pixels[k + 1]]++;
         }
-        if (even < work->plane) counts[0][pixels[even]]++;
+        if (even < plane) counts[0][pixels[even]]++;
     }
 }
 
 static void summarise(const struct work *work, ath_dataset_stats *stats) {
-    double pixels = (double)work->info.count * (double)work->plane;
+    double pixels = 0.0;
+    for (int k = 0; k < ATH_DATASET_CHUNKS; k++) pixels += (double)work->pixels[k];
     for (int c = 0; c < work->info.channels; c++) {
         uint64_t counts[256] = {0};
         double   mean = 0.0, square = 0.0;
@@ -65,7 +68,6 @@ ath_status ath_dataset_measure(const ath_dataset *dataset, ath_dataset_stats *st
     if (work.info.channels > MOST_CHANNELS)
         return ath__fail(err, ATH_UNSUPPORTED, work.info.name, "images of more than %d channels cannot be measured",
                          (int)MOST_CHANNELS);
-    work.plane = (size_t)work.info.height * (size_t)work.info.width;
     work.chunks = ath__alloc_array(ATH_DATASET_CHUNKS, sizeof *work.chunks);
     stats->class_counts = ATH_NEW_ARRAY(int64_t, work.info.classes);
     if (!work.chunks || !stats->class_counts) {
@@ -76,7 +78,7 @@ ath_status ath_dataset_measure(const ath_dataset *dataset, ath_dataset_stats *st
     summarise(&work, stats);
     for (int64_t i = 0; i < work.info.count; i++) {
         int label;
-        ATH_TRY_DONE(ath_dataset_read(dataset, i, NULL, &label, err));
+        ATH_TRY_DONE(ath_dataset_label(dataset, i, &label, err));
         stats->class_counts[label]++;
     }
     ATH_TRY_DONE(ath_dataset_compare(dataset, dataset, &duplicates, err));

@@ -22,7 +22,7 @@ ath_status ath__class_weights_auto(const ath_dataset *train, int classes, float 
     ath_status status = ATH_OK;
     for (int64_t i = 0; i < count && status == ATH_OK; i++) {
         int label = 0;
-        status = ath_dataset_read(train, i, NULL, &label, err);
+        status = ath_dataset_label(train, i, &label, err);
         if (status == ATH_OK && label >= 0 && label < classes) filled += images[label]++ == 0;
     }
     for (int c = 0; c < classes; c++)

@@ -3,24 +3,23 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/dataset.h"
 #include "zoo/model.h"
 
 enum { MOST_BYTES = 256 << 20 };
 
 static ath_status read_images(const ath_dataset *train, const struct ath__preprocess *preprocess,
                               const struct ath__zoo_images *images, float *data, ath_error *err) {
-    ath_dataset_info info = ath_dataset_describe(train);
-    size_t           pixels = (size_t)images->channels * (size_t)images->height * (size_t)images->width;
-    unsigned char   *stored = ath__alloc((size_t)info.channels * (size_t)info.height * (size_t)info.width);
-    ath_status       status = stored ? ATH_OK : ath__fail_memory(err, "start");
+    size_t              pixels = (size_t)images->channels * (size_t)images->height * (size_t)images->width;
+    struct ath__picture picture = {0};
+    ath_status          status = ATH_OK;
     for (int64_t i = 0; status == ATH_OK && i < images->count; i++) {
-        int label;
-        status = ath_dataset_read(train, i, stored, &label, err);
+        status = ath__dataset_view(train, i, 0, &picture, err);
         if (status == ATH_OK)
-            status = ath__preprocess_apply(preprocess, stored, info.channels, info.height, info.width,
+            status = ath__preprocess_apply(preprocess, picture.pixels, picture.channels, picture.height, picture.width,
                                            data + (size_t)i * pixels, err);
     }
-    ath__free(stored);
+    ath__picture_free(&picture);
     return status;
 }
 

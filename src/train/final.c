@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/dataset.h"
 #include "train/evaluate.h"
 #include "train/inspect/profile.h"
 #include "train/settings.h"
@@ -55,8 +56,8 @@ static ath_status score(const struct ath__final_source *source, struct ath__fina
         status = load_best(source, err);
         if (status == ATH_OK) status = ath__metrics_start(&metrics, classes, true, err);
         if (status == ATH_OK)
-            status = ath__evaluate_views(source->network, tta, ath__config_int(source->config, "batch"), source->loader,
-                                         &metrics, err);
+            status = ath__evaluate_views(source->network, tta, ath__config_int(source->config, "batch"),
+                                         &(struct ath__feed){.loader = source->loader}, &metrics, err);
     }
     if (status == ATH_OK) status = ath__metrics_result(known, names, tta->name, &final->scores, err);
     ath__metrics_free(&metrics);
@@ -64,16 +65,16 @@ static ath_status score(const struct ath__final_source *source, struct ath__fina
 }
 
 static ath_status draw_worst(const struct ath__final_source *source, struct ath__final *final, ath_error *err) {
-    ath_dataset_info info = ath_dataset_describe(source->dataset);
-    unsigned char   *pixels = ath__alloc((size_t)info.channels * (size_t)info.height * (size_t)info.width);
-    if (!pixels) return ath__fail_memory(err, "gallery");
-    ath_status status = ATH_OK;
+    struct ath__picture picture = {0};
+    ath_status          status = ATH_OK;
     for (int i = 0; i < final->scores.worst_count && status == ATH_OK; i++) {
-        status = ath_dataset_read(source->dataset, final->scores.worst[i].index, pixels, NULL, err);
+        status =
+            ath__dataset_view(source->dataset, final->scores.worst[i].index, 2 * ATH_THUMBNAIL_SIDE, &picture, err);
         if (status == ATH_OK)
-            status = ath__thumbnail_make(pixels, info.channels, info.height, info.width, &final->worst[i], err);
+            status = ath__thumbnail_make(picture.pixels, picture.channels, picture.height, picture.width,
+                                         &final->worst[i], err);
     }
-    ath__free(pixels);
+    ath__picture_free(&picture);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "train/setup_preprocess.h"
 
 #include "athanor_config.h"
 
@@ -50,14 +51,21 @@ static void meta_json(struct meta *meta, const char *key, json_t *json) {
     json_decref(json);
 }
 
+/* In the order of enum ath__fit. Files of earlier versions say nothing: they were stretched. */
+static const char *const fits[] = {"stretch", "shorter", "exact", "crop"};
+
 static json_t *preprocess_json(const struct ath__preprocess *preprocess, int channels) {
     json_t *mean = json_array(), *deviation = json_array();
     for (int c = 0; c < channels && c < 4; c++) {
         json_array_append_new(mean, json_real(preprocess->mean[c]));
         json_array_append_new(deviation, json_real(preprocess->deviation[c]));
     }
-    return json_pack("{s:i, s:i, s:s, s:o, s:o}", "height", preprocess->height, "width", preprocess->width, "filter",
-                     "bilinear-antialias", "mean", mean, "deviation", deviation);
+    json_t *json = json_pack("{s:i, s:i, s:s, s:o, s:o}", "height", preprocess->height, "width", preprocess->width,
+                             "filter", ath__filter_name(preprocess->filter), "mean", mean, "deviation", deviation);
+    json_object_set_new(json, "fit", json_string(fits[preprocess->fit]));
+    if (preprocess->fit_height > 0) json_object_set_new(json, "fit_height", json_integer(preprocess->fit_height));
+    if (preprocess->fit_width > 0) json_object_set_new(json, "fit_width", json_integer(preprocess->fit_width));
+    return json;
 }
 
 static void describe(struct meta *meta, const struct ath__network *network, const struct ath__model_info *info) {
@@ -115,20 +123,34 @@ done:
     return status;
 }
 
+/* A number of pixels, 0 for what cannot be one. */
+static int read_side(const json_t *json, const char *key) {
+    json_int_t side = json_integer_value(json_object_get(json, key));
+    return side > 0 && side <= 16384 ? (int)side : 0;
+}
+
 static void read_preprocess(const char *text, struct ath__preprocess *preprocess) {
     memset(preprocess, 0, sizeof *preprocess);
     for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
     json_t *json = text ? json_loads(text, 0, NULL) : NULL;
-    preprocess->height = (int)json_integer_value(json_object_get(json, "height"));
-    preprocess->width = (int)json_integer_value(json_object_get(json, "width"));
+    preprocess->height = read_side(json, "height");
+    preprocess->width = read_side(json, "width");
+    preprocess->fit_height = read_side(json, "fit_height");
+    preprocess->fit_width = read_side(json, "fit_width");
+    const char *filter = json_string_value(json_object_get(json, "filter"));
+    const char *fit = json_string_value(json_object_get(json, "fit"));
+    preprocess->filter = ath__filter_find(filter ? filter : "bilinear");
+    for (size_t i = 0; fit && i < sizeof fits / sizeof fits[0]; i++)
+        if (strcmp(fit, fits[i]) == 0) preprocess->fit = (enum ath__fit)i;
+    bool shorter = preprocess->fit == ATH_FIT_SHORTER, exact = preprocess->fit == ATH_FIT_EXACT;
+    if ((shorter || exact) && (preprocess->fit_height == 0 || (exact && preprocess->fit_width == 0)))
+        preprocess->fit = ATH_FIT_STRETCH;
     for (size_t c = 0; c < 4; c++) {
         json_t *mean = json_array_get(json_object_get(json, "mean"), c);
         json_t *deviation = json_array_get(json_object_get(json, "deviation"), c);
         if (mean) preprocess->mean[c] = json_number_value(mean);
         if (json_number_value(deviation) > 0.0) preprocess->deviation[c] = json_number_value(deviation);
     }
-    if (preprocess->height < 0 || preprocess->height > 16384) preprocess->height = 0;
-    if (preprocess->width < 0 || preprocess->width > 16384) preprocess->width = 0;
     json_decref(json);
 }
 

@@ -4,9 +4,7 @@
 #include "base/cpuinfo.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/option.h"
 #include "base/parallel.h"
-#include "base/str.h"
 #include "data/augment/augment.h"
 #include "train/data_start.h"
 #include "train/settings.h"
@@ -40,10 +38,12 @@ ath_status ath__setup_data(const ath_config *config, ath_split split, ath_datase
     ath_option_pair         options[64];
     int                     count = 0;
     struct ath__config_pair pair;
-    while (count < 64 && ath__config_pair(config, "data.", count, &pair)) {
+    while (count < 62 && ath__config_pair(config, "data.", count, &pair)) {
         options[count] = (ath_option_pair){pair.key, pair.value};
         count++;
     }
+    const char *bad_images = ath__config_text(config, "bad_images");
+    if (strcmp(bad_images, "stop") != 0) options[count++] = (ath_option_pair){"bad_images", bad_images};
     return ath_dataset_open(name, split, options, count, dataset, err);
 }
 
@@ -59,74 +59,6 @@ ath_status ath__setup_compare(const ath_hooks *hooks, const ath_dataset *train, 
                 "about new images; 'athanor data stats' counts them",
                 (long long)found.images, count, (long long)found.second, (long long)found.first,
                 (long long)found.conflicts, 100.0 * (double)found.images / (double)count);
-    return ATH_OK;
-}
-
-/* "224" or "96x128". */
-static ath_status parse_resize(const char *text, struct ath__preprocess *preprocess, ath_error *err) {
-    if (!*text) return ATH_OK;
-    char    height[32];
-    int64_t h = 0, w = 0;
-    size_t  length = strcspn(text, "x");
-    bool    good = length < sizeof height;
-    if (good) {
-        memcpy(height, text, length);
-        height[length] = '\0';
-        good = ath__parse_int(height, &h) && (text[length] ? ath__parse_int(text + length + 1, &w) : (w = h, true));
-    }
-    if (!good || h < 1 || w < 1 || h > 16384 || w > 16384)
-        return ath__fail(err, ATH_USAGE, "resize", "resize must be a size (224) or HEIGHTxWIDTH (96x128), not '%s'",
-                         text);
-    preprocess->height = (int)h;
-    preprocess->width = (int)w;
-    return ATH_OK;
-}
-
-/* "0.49:0.25" or one pair per channel: "0.49:0.25,0.48:0.24,0.45:0.26". */
-static ath_status parse_normalize(const char *text, int channels, struct ath__preprocess *preprocess, ath_error *err) {
-    const char *at = text + (*text == '[');
-    int         c = 0;
-    for (; c < 4 && *at && *at != ']'; c++) {
-        char  *end = NULL;
-        double mean = strtod(at, &end), deviation = 0.0;
-        if (end == at || *end != ':') break;
-        at = end + 1;
-        deviation = strtod(at, &end);
-        if (end == at || !(deviation > 0.0)) break;
-        preprocess->mean[c] = mean;
-        preprocess->deviation[c] = deviation;
-        at = end + (*end == ',');
-        at += strspn(at, " ");
-    }
-    if (c == 0 || (*at && *at != ']') || (c != 1 && c != channels))
-        return ath__fail(err, ATH_USAGE, "normalize",
-                         "normalize must be none, auto, imagenet or one mean:deviation per channel (%d), not '%s'",
-                         channels, text);
-    for (int k = c; k < channels; k++) {
-        preprocess->mean[k] = preprocess->mean[0];
-        preprocess->deviation[k] = preprocess->deviation[0];
-    }
-    return ATH_OK;
-}
-
-ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
-                                 ath_error *err) {
-    ath_dataset_info info = ath_dataset_describe(train);
-    const char      *normalize = ath__config_text(config, "normalize");
-    memset(preprocess, 0, sizeof *preprocess);
-    for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
-    ATH_TRY(parse_resize(ath__config_text(config, "resize"), preprocess, err));
-    if (strcmp(normalize, "none") == 0) return ATH_OK;
-    if (strcmp(normalize, "imagenet") == 0)
-        return parse_normalize("0.485:0.229,0.456:0.224,0.406:0.225", info.channels, preprocess, err);
-    if (strcmp(normalize, "auto") != 0) return parse_normalize(normalize, info.channels, preprocess, err);
-    ath_dataset_stats stats;
-    ATH_TRY(ath_dataset_measure(train, &stats, err));
-    for (int c = 0; c < info.channels && c < 4; c++) {
-        preprocess->mean[c] = stats.mean[c];
-        preprocess->deviation[c] = stats.deviation[c] > 1e-6 ? stats.deviation[c] : 1.0;
-    }
-    ath_dataset_stats_free(&stats);
     return ATH_OK;
 }
 
@@ -178,18 +110,27 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
     return status;
 }
 
-ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
-                              struct ath__network **network, ath_error *err) {
+static enum ath__norms norms_of(const ath_config *config) {
+    const char *statistics = ath__config_text(config, "bn.statistics");
+    return strcmp(statistics, "frozen") == 0 ? ATH_NORMS_FROZEN
+           : strcmp(statistics, "auto") == 0 ? ATH_NORMS_AUTO
+                                             : ATH_NORMS_UPDATE;
+}
+
+ath_status ath__setup_network(const ath_config *config, const ath_model *model, enum ath__network_use use,
+                              const ath_hooks *hooks, struct ath__network **network, ath_error *err) {
     struct ath__network_settings settings = {
         .loss_settings = {.smoothing = ath__config_real(config, "label_smoothing"),
                           .gamma = ath__config_real(config, "loss.gamma")},
         .freeze = ath__config_text(config, "freeze"),
+        .norms = norms_of(config),
+        .features = use == ATH_NETWORK_TRAINS_FEATURES,
         .layout = ath__config_text(config, "layout"),
         .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
     };
     struct ath__group_rule rules[ATH_GROUP_MAX_RULES];
     ATH_TRY(ath__loss_find(ath__config_text(config, "loss"), &settings.loss, err));
-    if (train) {
+    if (use != ATH_NETWORK_EVALUATES) {
         struct ath__augment *augment = NULL;
         ATH_TRY(ath__augment_open(ath__config_text(config, "augment"), &augment, err));
         settings.soft_targets = ath__augment_mixes(augment);
@@ -226,10 +167,12 @@ ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
 ath_status ath__setup_loader(const ath_config *config, const ath_dataset *dataset,
                              const struct ath__preprocess *preprocess, bool train, struct ath__loader **loader,
                              ath_error *err) {
+    int64_t                     cache = ath__config_int(config, "loader.cache");
     struct ath__loader_settings settings = {.batch = ath__config_int(config, "batch"),
                                             .seed = (uint64_t)ath__config_int(config, "seed"),
                                             .shuffle = train,
                                             .threads = (int)ath__config_int(config, "loader.threads"),
+                                            .cache_bytes = cache > 0 ? (size_t)cache << 20 : 1,
                                             .augment = train ? ath__config_text(config, "augment") : NULL,
                                             .preprocess = *preprocess};
     int64_t                     count = ath_dataset_describe(dataset).count;

@@ -117,7 +117,6 @@ static void images_do_not_depend_on_their_batch(void **state) {
     }
     ath__free(scratch);
     ath__augment_close(augment);
-    ath__preprocessor_close(&preprocessor);
 }
 
 static void labels_are_of_the_pair(void **state) {

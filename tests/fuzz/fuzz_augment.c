@@ -28,7 +28,6 @@ static void run(const struct ath__augment *augment, const unsigned char *picture
             if (!(weights[i] >= 0.5f && weights[i] <= 1.0f)) abort();
     }
     ath__free(scratch);
-    ath__preprocessor_close(&preprocessor);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -12,6 +12,7 @@
 #include "data/augment/transform.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -164,6 +165,9 @@ static ath_status add_item(struct ath__augment *augment, const char *begin, cons
         return ath__fail(err, ATH_USAGE, "augment",
                          "%s stands behind a transform that mixes finished images: move mixup and cutmix to the end",
                          name);
+    if (transform->frame && augment->count > 0)
+        return ath__fail(err, ATH_USAGE, "augment", "%s chooses a part of the whole photo: put it first in the list",
+                         name);
     while (open && close > open && isspace((unsigned char)close[-1])) close--;
     if (open && close[-1] != ')')
         return ath__fail(err, ATH_USAGE, "augment", "there is text behind the ')' of %s", name);
@@ -245,6 +249,34 @@ ath_status ath__augment_fit(const struct ath__augment *augment, int channels, in
     return ATH_OK;
 }
 
+static const struct item *framing(const struct ath__augment *augment) {
+    return augment && augment->count > 0 && augment->items[0].transform->frame ? &augment->items[0] : NULL;
+}
+
+bool ath__augment_frames(const struct ath__augment *augment) {
+    return framing(augment) != NULL;
+}
+
+int ath__augment_least(const struct ath__augment *augment, const struct ath__preprocessor *preprocessor) {
+    const struct item *item = framing(augment);
+    if (!item) return ath__preprocessor_least(preprocessor);
+    int    longer = preprocessor->height > preprocessor->width ? preprocessor->height : preprocessor->width;
+    double least = ceil((double)longer / item->transform->frame_least(item->options));
+    return least < 1e6 ? (int)least : 1000000;
+}
+
+ath_status ath__augment_fit_picture(const struct ath__augment *augment, const struct ath__draw *draw,
+                                    const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
+                                    struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
+    const struct item *item = framing(augment);
+    struct ath__box    box;
+    struct ath__rng    rng;
+    if (!item) return ath__preprocessor_fit(preprocessor, picture, fitter, dst, err);
+    ath__draw_start(&rng, draw, 0);
+    item->transform->frame(item->options, &rng, picture->height, picture->width, &box);
+    return ath__preprocessor_cut(preprocessor, picture, &box, fitter, dst, err);
+}
+
 bool ath__augment_mixes(const struct ath__augment *augment) {
     return augment && augment->mixers > 0;
 }
@@ -255,6 +287,7 @@ void ath__augment_image(const struct ath__augment *augment, const struct ath__dr
     struct ath__sample sample;
     ath__sample_start(&sample, draw, preprocessor, pixels, scratch);
     for (int i = 0; i < augment->count; i++) {
+        if (!augment->items[i].transform->apply) continue;
         ath__draw_start(&sample.rng, draw, i);
         augment->items[i].transform->apply(augment->items[i].options, &sample);
     }

@@ -22,6 +22,16 @@ ath_status ath__augment_fit(const struct ath__augment *augment, int channels, in
 /* Does the list mix images and labels (mixup, cutmix)? `augment` may be NULL. */
 bool ath__augment_mixes(const struct ath__augment *augment);
 
+/* Does the list choose parts of images as they are read (random_resized_crop)? `augment` may be NULL. */
+bool ath__augment_frames(const struct ath__augment *augment);
+/* The shorter side from which on files may be decoded at a reduced size (ath__preprocessor_least). */
+int ath__augment_least(const struct ath__augment *augment, const struct ath__preprocessor *preprocessor);
+/* An image as read -> u8 of the network's size: the part that is drawn, or without such a transform what
+ * ath__preprocessor_fit gives. */
+ath_status ath__augment_fit_picture(const struct ath__augment *augment, const struct ath__draw *draw,
+                                    const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
+                                    struct ath__fitter *fitter, unsigned char *dst, ath_error *err);
+
 /* u8 (channels, height, width) -> f32 network input. `scratch`: ath__sample_scratch bytes; each thread has its own. */
 void ath__augment_image(const struct ath__augment *augment, const struct ath__draw *draw,
                         const struct ath__preprocessor *preprocessor, const unsigned char *pixels, float *dst,

@@ -1,6 +1,7 @@
 /* A random transform of the list `augment=[...]`: one file each, one row in transform_list.h.
  *
- * A transform works on one image (`apply`), or on a pair of finished images of a batch (`mix`). All that is random is
+ * A transform works on one image (`apply`), on a pair of finished images of a batch (`mix`), or, before all others,
+ * chooses the part of the image as read that is resized to the network's size (`frame`). All that is random is
  * drawn from the generator that it is handed, which is named by (seed, epoch, image, position in the list): what an
  * image becomes depends on nothing else.
  */
@@ -24,7 +25,11 @@ struct ath__transform {
     /* Refuses options that images of this size do not allow; NULL = all are. */
     ath_status (*fit)(const void *options, int channels, int height, int width, ath_error *err);
     void (*apply)(const void *options, struct ath__sample *sample);
-    /* Mixes `other` into `own`; returns the weight of own's label, 0 to 1. NULL where there is `apply`. */
+    /* The part of an image of height x width that becomes the whole; and the shortest side that one can have, as a share
+     * of the image's shorter side. */
+    void (*frame)(const void *options, struct ath__rng *rng, int height, int width, struct ath__box *box);
+    double (*frame_least)(const void *options);
+    /* Mixes `other` into `own`; returns the weight of own's label, 0 to 1. NULL where there is another. */
     double (*mix)(const void *options, const struct ath__mix *mix, struct ath__rng *rng);
 };
 

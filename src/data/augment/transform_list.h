@@ -1,4 +1,5 @@
 /* The transforms, in the order of the help. */
+ATH_TRANSFORM(random_resized_crop)
 ATH_TRANSFORM(crop)
 ATH_TRANSFORM(flip)
 ATH_TRANSFORM(vflip)

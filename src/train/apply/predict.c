@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "data/dataset.h"
 #include "data/image_file.h"
 #include "train/metrics.h"
 #include "train/settings.h"
@@ -128,17 +129,16 @@ static ath_status add_elements(struct predictor *p, const char *word, ath_split 
     int64_t          first, last;
     if (!parse_range(range, info.count, &first, &last))
         return ath__fail(err, ATH_USAGE, word, "no such images: there are 0-%" PRId64, info.count - 1);
-    unsigned char *pixels = ath__alloc((size_t)info.channels * (size_t)info.height * (size_t)info.width);
-    if (!pixels) return ath__fail_memory(err, word);
-    ath_status status = ATH_OK;
+    struct ath__picture picture = {0};
+    ath_status          status = ATH_OK;
     for (int64_t i = first; i <= last && status == ATH_OK; i++) {
         char name[320];
-        int  label;
         snprintf(name, sizeof name, "%s:%.*s[%" PRId64 "]", info.name, (int)strcspn(word, ":"), word, i);
-        status = ath_dataset_read(p->dataset, i, pixels, &label, err);
-        if (status == ATH_OK) status = add(p, name, pixels, info.channels, info.height, info.width, err);
+        status = ath__dataset_view(p->dataset, i, 0, &picture, err);
+        if (status == ATH_OK)
+            status = add(p, name, picture.pixels, picture.channels, picture.height, picture.width, err);
     }
-    ath__free(pixels);
+    ath__picture_free(&picture);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/dataset.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,11 +23,10 @@ struct image {
 };
 
 struct scan {
-    const ath_dataset *dataset;
-    size_t             bytes;
-    unsigned char     *pixels, *other;
-    struct image      *images;
-    int64_t            count; /* read within the time */
+    const ath_dataset  *dataset;
+    struct ath__picture pixels, other;
+    struct image       *images;
+    int64_t             count; /* read within the time */
 };
 
 static uint64_t hash_bytes(const unsigned char *bytes, size_t size) {
@@ -50,8 +50,8 @@ static int by_hash(const void *a, const void *b) {
 }
 
 static void scan_close(struct scan *scan) {
-    ath__free(scan->pixels);
-    ath__free(scan->other);
+    ath__picture_free(&scan->pixels);
+    ath__picture_free(&scan->other);
     ath__free(scan->images);
 }
 
@@ -60,11 +60,13 @@ struct pixel_sums {
     double sum[4], square[4], count;
 };
 
-static void add_pixels(struct pixel_sums *sums, const unsigned char *pixels, int channels, size_t plane,
+static void add_pixels(struct pixel_sums *sums, const struct ath__picture *picture,
                        const struct ath__preprocess *preprocess) {
-    for (int c = 0; c < channels && c < 4; c++)
+    size_t plane = (size_t)picture->height * (size_t)picture->width;
+    for (int c = 0; c < picture->channels && c < 4; c++)
         for (size_t i = 0; i < plane; i++) {
-            double value = (pixels[(size_t)c * plane + i] / 255.0 - preprocess->mean[c]) / preprocess->deviation[c];
+            double value =
+                (picture->pixels[(size_t)c * plane + i] / 255.0 - preprocess->mean[c]) / preprocess->deviation[c];
             sums->sum[c] += value;
             sums->square[c] += value * value;
         }
@@ -76,30 +78,30 @@ static ath_status scan_read(struct scan *scan, const ath_dataset *dataset, doubl
                             int64_t *counts, const struct ath__preprocess *preprocess, ath_error *err) {
     ath_dataset_info info = ath_dataset_describe(dataset);
     double           until = ath__seconds() + seconds;
-    size_t           plane = (size_t)info.height * (size_t)info.width;
     int64_t          stride = info.count / SAMPLED + 1;
     scan->dataset = dataset;
-    scan->bytes = plane * (size_t)info.channels;
-    scan->pixels = ath__alloc(scan->bytes);
-    scan->other = ath__alloc(scan->bytes);
     scan->images = ATH_NEW_ARRAY(struct image, info.count + 1);
-    if (!scan->pixels || !scan->other || !scan->images) return ath__fail_memory(err, info.name);
+    if (!scan->images) return ath__fail_memory(err, info.name);
     for (int64_t i = 0; i < info.count; i++) {
         int label = 0;
         if (i % 64 == 63 && ath__seconds() > until) break;
-        ATH_TRY(ath_dataset_read(dataset, i, scan->pixels, &label, err));
-        scan->images[scan->count++] = (struct image){hash_bytes(scan->pixels, scan->bytes), i, label};
+        ATH_TRY(ath_dataset_label(dataset, i, &label, err));
+        ATH_TRY(ath__dataset_view(dataset, i, 0, &scan->pixels, err));
+        uint64_t hash = hash_bytes(scan->pixels.pixels, ath__picture_bytes(&scan->pixels));
+        scan->images[scan->count++] = (struct image){hash, i, label};
         if (counts && label >= 0 && label < info.classes) counts[label]++;
-        if (sums && i % stride == 0) add_pixels(sums, scan->pixels, info.channels, plane, preprocess);
+        if (sums && i % stride == 0) add_pixels(sums, &scan->pixels, preprocess);
     }
     qsort(scan->images, (size_t)scan->count, sizeof *scan->images, by_hash);
     return ATH_OK;
 }
 
 static bool same_bytes(struct scan *a, int64_t index_a, struct scan *b, int64_t index_b) {
-    return a->bytes == b->bytes && ath_dataset_read(a->dataset, index_a, a->pixels, NULL, NULL) == ATH_OK &&
-           ath_dataset_read(b->dataset, index_b, b->other, NULL, NULL) == ATH_OK &&
-           memcmp(a->pixels, b->other, a->bytes) == 0;
+    return ath__dataset_view(a->dataset, index_a, 0, &a->pixels, NULL) == ATH_OK &&
+           ath__dataset_view(b->dataset, index_b, 0, &b->other, NULL) == ATH_OK &&
+           a->pixels.height == b->other.height && a->pixels.width == b->other.width &&
+           a->pixels.channels == b->other.channels &&
+           memcmp(a->pixels.pixels, b->other.pixels, ath__picture_bytes(&b->other)) == 0;
 }
 
 static void find_duplicates(struct scan *scan, struct ath__data_facts *data) {

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "data/augment/augment.h"
+#include "data/dataset.h"
 #include "report/contact_sheet.h"
 #include "train/settings.h"
 #include "train/setup.h"
@@ -31,9 +32,12 @@ struct show {
 
     int64_t       *indices; /* (rows) images shown */
     int32_t       *labels, *first, *second;
-    float         *weights, *images, *spare;  /* a column */
-    unsigned char *stored, *resized, *pixels; /* (rows, ...); pixels: the sheet's */
-    void          *canvas, *scratch;
+    float         *weights, *images, *spare; /* a column */
+    unsigned char *resized, *part, *pixels;  /* (rows, ...) originals; one image; the sheet's */
+    void          *canvas;
+
+    struct ath__fitter   fitter;
+    struct ath__picture *pictures; /* (rows) as read, where parts of them are taken */
     char (*row_names)[NAME], (*column_names)[NAME];
     const char **row_texts, **column_texts;
 };
@@ -71,17 +75,17 @@ static ath_status allocate(struct show *show, ath_error *err) {
     show->weights = ATH_NEW_ARRAY(float, rows);
     show->images = ath__alloc_array(rows * out, sizeof(float));
     show->spare = ath__alloc_array(out, sizeof(float));
-    show->stored = ath__alloc((size_t)show->info.channels * (size_t)show->info.height * (size_t)show->info.width);
+    show->part = ath__alloc(out);
+    show->pictures = ATH_NEW_ARRAY(struct ath__picture, rows);
     show->resized = ath__alloc(rows * out);
     show->pixels = ath__alloc(rows * columns * plane * 3);
     show->canvas = ath__alloc(ath__sample_scratch(&show->preprocessor));
-    show->scratch = ath__alloc(ath__preprocessor_scratch(&show->preprocessor));
     show->row_names = ath__alloc_array(rows, NAME);
     show->column_names = ath__alloc_array(columns, NAME);
     show->row_texts = ATH_NEW_ARRAY(const char *, rows);
     show->column_texts = ATH_NEW_ARRAY(const char *, columns);
     bool all = show->indices && show->labels && show->first && show->second && show->weights && show->images &&
-               show->spare && show->stored && show->resized && show->pixels && show->canvas && show->scratch &&
+               show->spare && show->part && show->pictures && show->resized && show->pixels && show->canvas &&
                show->row_names && show->column_names && show->row_texts && show->column_texts;
     return all ? ATH_OK : ath__fail_memory(err, "contact sheet");
 }
@@ -94,18 +98,19 @@ static void close_show(struct show *show) {
                             show->weights,
                             show->images,
                             show->spare,
-                            show->stored,
+                            show->part,
+                            show->pictures,
                             show->resized,
                             show->pixels,
                             show->canvas,
-                            show->scratch,
                             show->row_names,
                             show->column_names,
                             (void *)show->row_texts,
                             (void *)show->column_texts};
+    for (int r = 0; show->pictures && r < show->rows; r++) ath__picture_free(&show->pictures[r]);
+    ath__fitter_close(&show->fitter);
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++) ath__free(blocks[i]);
     ath__augment_close(show->augment);
-    ath__preprocessor_close(&show->preprocessor);
     ath_dataset_close(show->dataset);
 }
 
@@ -122,7 +127,7 @@ static ath_status choose_images(struct show *show, ath_error *err) {
             int     label = -1;
             int64_t i = next[c];
             for (; i < show->info.count && status == ATH_OK; i++) {
-                status = ath_dataset_read(show->dataset, i, NULL, &label, err);
+                status = ath_dataset_label(show->dataset, i, &label, err);
                 if (label == c) break;
             }
             next[c] = i + 1;
@@ -138,10 +143,11 @@ static ath_status choose_images(struct show *show, ath_error *err) {
 }
 
 static ath_status read_images(struct show *show, ath_error *err) {
+    int least = ath__augment_least(show->augment, &show->preprocessor);
     for (int r = 0; r < show->rows; r++) {
-        ATH_TRY(ath_dataset_read(show->dataset, show->indices[r], show->stored, NULL, err));
-        ath__preprocessor_resize(&show->preprocessor, show->stored, show->resized + (size_t)r * out_pixels(show),
-                                 show->scratch);
+        ATH_TRY(ath__dataset_view(show->dataset, show->indices[r], least, &show->pictures[r], err));
+        ATH_TRY(ath__preprocessor_fit(&show->preprocessor, &show->pictures[r], &show->fitter,
+                                      show->resized + (size_t)r * out_pixels(show), err));
     }
     return ATH_OK;
 }
@@ -178,19 +184,22 @@ static void mix_column(struct show *show, uint32_t epoch) {
 }
 
 /* Column 0 is the original; column k what training makes of it in epoch k - 1. */
-static void make_column(struct show *show, int column) {
+static ath_status make_column(struct show *show, int column, ath_error *err) {
     size_t out = out_pixels(show);
     for (int r = 0; r < show->rows; r++) {
         struct ath__draw draw = {show->seed, (uint32_t)(column - 1), (uint32_t)show->indices[r]};
         float           *image = show->images + (size_t)r * out;
-        if (column > 0 && show->augment)
-            ath__augment_image(show->augment, &draw, &show->preprocessor, show->resized + (size_t)r * out, image,
-                               show->canvas);
-        else
+        if (column > 0 && show->augment) {
+            ATH_TRY(ath__augment_fit_picture(show->augment, &draw, &show->preprocessor, &show->pictures[r],
+                                             &show->fitter, show->part, err));
+            ath__augment_image(show->augment, &draw, &show->preprocessor, show->part, image, show->canvas);
+        } else {
             ath__preprocessor_normalise(&show->preprocessor, show->resized + (size_t)r * out, image);
+        }
     }
     if (column > 0 && ath__augment_mixes(show->augment)) mix_column(show, (uint32_t)(column - 1));
     for (int r = 0; r < show->rows; r++) put_cell(show, r, column, show->images + (size_t)r * out);
+    return ATH_OK;
 }
 
 static ath_status write_sheet(struct show *show, const ath_config *config, const char *path, ath_error *err) {
@@ -198,7 +207,7 @@ static ath_status write_sheet(struct show *show, const ath_config *config, const
     struct ath__str bytes = {0};
     const char     *list = ath__config_text(config, "augment");
     for (int r = 0; r < show->rows; r++) {
-        snprintf(show->row_names[r], NAME, "%s", show->info.class_names[show->labels[r]]);
+        snprintf(show->row_names[r], NAME, "%s", show->info.class_titles[show->labels[r]]);
         show->row_texts[r] = show->row_names[r];
     }
     for (int c = 0; c < show->columns; c++) {
@@ -229,7 +238,7 @@ ath_status ath_data_show(const ath_config *config, const char *path, ath_error *
     if (status == ATH_OK) status = allocate(&show, err);
     if (status == ATH_OK) status = choose_images(&show, err);
     if (status == ATH_OK) status = read_images(&show, err);
-    for (int c = 0; status == ATH_OK && c < show.columns; c++) make_column(&show, c);
+    for (int c = 0; status == ATH_OK && c < show.columns; c++) status = make_column(&show, c, err);
     if (status == ATH_OK) status = write_sheet(&show, config, path, err);
     close_show(&show);
     return status;
