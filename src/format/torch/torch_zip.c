@@ -6,7 +6,7 @@
  */
 #include "base/error.h"
 #include "base/mem.h"
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 #include "format/zip_library.h"
 
 #include <inttypes.h>

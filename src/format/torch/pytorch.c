@@ -6,7 +6,7 @@
  *     tar        the form of 2016, which is refused
  */
 #include "base/error.h"
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include <string.h>
 

@@ -8,8 +8,8 @@
 #ifndef ATH_FORMAT_TORCH_FILE_H
 #define ATH_FORMAT_TORCH_FILE_H
 
-#include "format/pickle.h"
 #include "format/tensor_format.h"
+#include "format/torch/pickle.h"
 
 /* How the elements of a storage lie in the file. */
 struct ath__torch_type {
