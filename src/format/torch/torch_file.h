@@ -57,4 +57,7 @@ ath_status ath__torch_zip_read(const char *path, struct ath__tensor_owner *owner
 ath_status ath__torch_legacy_read(const char *path, struct ath__tensor_owner *owner, ath_tensor_file *file,
                                   ath_error *err);
 
+/* The write slot of the row: the zip form. */
+ath_status ath__torch_write(const char *path, const struct ath__tensors *what, struct ath__str *notes, ath_error *err);
+
 #endif
