@@ -2,27 +2,26 @@
 #include "data/photo/photo_file.h"
 
 #include "base/error.h"
-#include "data/image_file.h"
+#include "data/image/image.h"
 
 #include <string.h>
 #include <strings.h>
 
 ath_status ath__photo_read(const char *path, int channels, int least, struct ath__picture *picture, ath_error *err) {
-    struct ath__image_file file;
-    (void)least;
-    ATH_TRY(ath__image_file_open(path, channels, &file, err));
-    ath_status status = ath__picture_room(picture, file.channels, file.height, file.width, err);
-    if (status == ATH_OK) memcpy(picture->block, file.pixels, ath__picture_bytes(picture));
-    ath__image_file_close(&file);
+    struct ath__decode_hint hint = {.at_least_height = least, .at_least_width = least};
+    struct ath__image       image;
+    ATH_TRY(ath__image_decode_file(path, channels, &hint, &image, err));
+    ath_status status = ath__picture_room(picture, image.channels, image.height, image.width, err);
+    if (status == ATH_OK) memcpy(picture->block, image.pixels, ath__picture_bytes(picture));
+    ath__image_free(&image);
     return status;
 }
 
 ath_status ath__photo_size(const char *path, int *height, int *width, ath_error *err) {
-    struct ath__image_file file;
-    ATH_TRY(ath__image_file_open(path, 0, &file, err));
-    *height = file.height;
-    *width = file.width;
-    ath__image_file_close(&file);
+    struct ath__image_info info;
+    ATH_TRY(ath__image_probe_file(path, &info, err));
+    *height = info.height;
+    *width = info.width;
     return ATH_OK;
 }
 
