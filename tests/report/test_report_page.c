@@ -239,7 +239,7 @@ static void confusions_in_order(void **state) {
 static void csv_quotes_names(void **state) {
     (void)state;
     int64_t         matrix[] = {1, 2, 3, 4};
-    ath_class_score names[] = {{.name = "a, \"b\""}, {.name = "c"}};
+    ath_class_score names[] = {{.name = "0", .title = "a, \"b\""}, {.name = "1", .title = "c"}};
     ath_eval_result scores = {.classes = 2, .confusion = matrix, .per_class = names};
     ath_error       err = {0};
     must(ath__confusion_csv_write("quotes.csv", &scores, &err), &err);
