@@ -24,7 +24,7 @@ typedef enum ath_activity {
 /* Where a run stands; sent after every batch and every epoch. */
 typedef struct ath_progress {
     ath_activity activity;
-    int64_t      epoch, epochs;  /* epoch counts from 1 */
+    int64_t      epoch, epochs;  /* epoch counts from 1; 0 while something is prepared before the first */
     int64_t      batch, batches; /* of this epoch */
     double       loss, top1;     /* mean over the epoch so far */
     double       lr;
@@ -39,6 +39,7 @@ typedef struct ath_epoch {
     double  lr, train_loss, train_top1, val_loss, val_top1, seconds, images_per_second, data_wait;
     double  ema_loss, ema_top1; /* validation with the weights' running average; 0 or not a number without one */
     double  grad_norm;          /* mean norm of the gradient, before clipping; the same where it is not measured */
+    int     stage;              /* from 1; 0 in a run without stages */
 } ath_epoch;
 
 /* A remark about the run in plain words: "the loss has stood at ln 10 = 2.303 for an epoch ...". */
