@@ -73,9 +73,10 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     if (unfit > 0 || *ath__config_text(config, "weights"))
         ath__weights_tell(source->path, &source->file, &report, hooks);
     if (unfit == 0 || ath__config_flag(source->config, "weights.partial")) return ATH_OK;
-    return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing or have another shape: %s",
+    return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing or have another shape: %s%s",
                      unfit,
                      report.missing.count    ? report.missing.text
                      : report.reshaped.count ? report.reshaped.text
-                                             : report.head.text);
+                                             : report.head.text,
+                     ath__weights_advice(&source->file, source->model));
 }

@@ -15,6 +15,7 @@
 #include "tensor/shape.h"
 #include "train/model_file.h"
 #include "train/setup.h"
+#include "zoo/model.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -67,11 +68,28 @@ static ath_status copy_values(const char *path, const ath_tensor *tensor, struct
     return ATH_OK;
 }
 
+static bool ends_in(const char *name, const char *ending) {
+    size_t length = strlen(name), size = strlen(ending);
+    return length >= size && strcmp(name + length - size, ending) == 0;
+}
+
 /* PyTorch's batch norms count their batches, which nothing here needs. */
 static bool is_counter(const char *name) {
-    static const char ending[] = "num_batches_tracked";
-    size_t            length = strlen(name), size = sizeof ending - 1;
-    return length >= size && strcmp(name + length - size, ending) == 0;
+    return ends_in(name, "num_batches_tracked");
+}
+
+const char *ath__weights_advice(const ath_tensor_file *file, const ath_model *model) {
+    int norms = 0, biases = 0;
+    for (int t = 0; t < file->tensor_count; t++) {
+        norms += ends_in(file->tensors[t].name, ".running_var");
+        biases += ends_in(file->tensors[t].name, ".bias");
+    }
+    if (norms == 0 && biases > 1 && ath__model_option_is(model, "bn", "live"))
+        return "; the file has no batch norms, so they are folded into its convolutions: model.bn=folded fits, and "
+               "weights that were trained in TensorFlow need model.padding=same as well";
+    if (norms > 0 && ath__model_option_is(model, "bn", "folded"))
+        return "; the file has batch norms: model.bn=live fits";
+    return "";
 }
 
 ath_status ath__weights_load(const ath_tensor_file *file, const char *path, struct ath__network *network,
@@ -144,12 +162,13 @@ ath_status ath__weights_apply(const char *name, bool partial, const ath_hooks *h
     ATH_TRY(ath_tensor_file_load(path, &file, err));
     ath_status status = ath__weights_load(&file, path, network, &report, err);
     if (status == ATH_OK) ath__weights_tell(path, &file, &report, hooks);
+    const char *advice = ath__weights_advice(&file, network->model);
     ath_tensor_file_free(&file);
     if (status != ATH_OK) return status;
     int wanted = report.loaded + report.missing.count + report.reshaped.count;
     if (partial || (report.loaded > 0 && report.loaded * 10 >= wanted * 9)) return ATH_OK;
     return ath__fail(err, ATH_DATA, path,
-                     "only %d of %d tensors fit this model (%s %s); weights.partial=true accepts that", report.loaded,
+                     "only %d of %d tensors fit this model (%s %s)%s; weights.partial=true accepts that", report.loaded,
                      wanted, report.missing.count ? "missing:" : "of another shape:",
-                     report.missing.count ? report.missing.text : report.reshaped.text);
+                     report.missing.count ? report.missing.text : report.reshaped.text, advice);
 }

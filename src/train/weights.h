@@ -31,6 +31,9 @@ ath_status ath__weights_load(const ath_tensor_file *file, const char *path, stru
 void ath__weights_tell(const char *path, const ath_tensor_file *file, const struct ath__load_report *report,
                        const ath_hooks *hooks);
 
+/* Which options of the model the names in a file that did not fit speak for, as the end of a message; "" if none. */
+const char *ath__weights_advice(const ath_tensor_file *file, const ath_model *model);
+
 /* The file that weights=NAME means: NAME itself, or else weights/NAME in the folder of the user's data ($ATHANOR_DATA).
  * ATH_DATA, saying where it was looked for, when it is in neither. */
 ath_status ath__weights_find(const char *name, char path[ATH_PATH_MAX], ath_error *err);
