@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "data/augment/augment.h"
 #include "train/data_start.h"
+#include "train/model_file.h"
 #include "train/settings.h"
 #include "train/setup_update.h"
 #include "train/weights.h"
@@ -90,7 +91,7 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err) {
     const char *name = ath__config_text(config, "model");
     if (!*name) return ath__fail(err, ATH_USAGE, "model", "which model? Give model=NAME ('athanor models' lists them)");
-    ATH_TRY(ath_model_create(name, model, err));
+    ATH_TRY(ath__model_named(name, model, err));
     ath_status status = ATH_OK;
     if (dataset) {
         ath_dataset_info info = ath_dataset_describe(dataset);
@@ -157,6 +158,7 @@ ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
     ATH_TRY(
         ath__network_start(network, ath__config_text(config, "init"), (uint64_t)ath__config_int(config, "seed"), err));
     if (*ath__config_text(config, "resume")) return ATH_OK;
+    if (!*weights && ath__is_model_file(ath__config_text(config, "model"))) weights = ath__config_text(config, "model");
     ATH_TRY(ath__data_start(network, train, preprocess, err));
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(config, "weights.partial"), hooks, network, err));
