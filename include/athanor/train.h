@@ -246,6 +246,17 @@ typedef struct ath_export_result {
 } ath_export_result;
 ATH_API ath_status ath_export(const ath_config *config, const char *path, ath_export_result *result, ath_error *err);
 
+/* Writes the tensors and the metadata of the file `from`, of any format, to `to`. Keys: format (empty: by the ending of
+ * `to`), names (format: parameters are called as the format's own users call them; keep: as in `from`). */
+typedef struct ath_convert_result {
+    const char *from, *to; /* formats */
+    int         tensors, metadata;
+    int64_t     bytes;
+    char        notes[1024]; /* what is different there: sentences, one a line */
+} ath_convert_result;
+ATH_API ath_status ath_convert(const ath_config *config, const char *from, const char *to, ath_convert_result *result,
+                               ath_error *err);
+
 #ifdef __cplusplus
 }
 #endif
