@@ -40,7 +40,7 @@ const char *ath__onnx_build_node(struct ath__onnx_build *b, const char *op, cons
     }
     athanor__onnx__node__init(node);
     if (!to) {
-        snprintf(text, sizeof text, "t%d", b->made++);
+        snprintf(text, sizeof text, "onnx.t%d", b->made++);
         to = text;
     }
     for (int i = 0; i < ins; i++) operands[i] = copy_text(b, in[i]);
@@ -138,14 +138,14 @@ const char *ath__onnx_build_tensor(struct ath__onnx_build *b, const char *name, 
 const char *ath__onnx_build_shape(struct ath__onnx_build *b, const int64_t *values, int count) {
     char    name[32];
     int64_t size = count;
-    snprintf(name, sizeof name, "shape%d", b->made++);
+    snprintf(name, sizeof name, "onnx.shape%d", b->made++);
     return ath__onnx_build_tensor(b, name, ATH_ONNX_INT64, 1, &size, values, (size_t)count * sizeof *values, true);
 }
 
 const char *ath__onnx_build_number(struct ath__onnx_build *b, double value) {
     char  name[32];
     float number = (float)value;
-    snprintf(name, sizeof name, "number%d", b->made++);
+    snprintf(name, sizeof name, "onnx.number%d", b->made++);
     return ath__onnx_build_tensor(b, name, ATH_ONNX_FLOAT, 0, NULL, &number, sizeof number, true);
 }
 
