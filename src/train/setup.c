@@ -87,6 +87,19 @@ static ath_status apply_model_options(const ath_config *config, ath_model *model
     return classes > 0 ? ath_model_set_classes(model, (int)classes, err) : ATH_OK;
 }
 
+/* input= beside a data set may only repeat what its images are. */
+static ath_status check_input(const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                              const ath_model *model, ath_error *err) {
+    ath_dataset_info info = ath_dataset_describe(dataset);
+    int              channels, height, width, rows = preprocess->height ? preprocess->height : info.height;
+    int              columns = preprocess->width ? preprocess->width : info.width;
+    ath_model_input(model, &channels, &height, &width);
+    if (channels == info.channels && height == rows && width == columns) return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "input",
+                     "input=%dx%dx%d does not fit the images, which come as %dx%dx%d (resize= sets their size)",
+                     channels, height, width, info.channels, rows, columns);
+}
+
 ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err) {
     const char *name = ath__config_text(config, "model");
@@ -101,6 +114,7 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
         if (status == ATH_OK) status = ath_model_set_classes(*model, info.classes, err);
     }
     if (status == ATH_OK) status = apply_model_options(config, *model, err);
+    if (status == ATH_OK && dataset) status = check_input(dataset, preprocess, *model, err);
     if (status == ATH_OK && dataset && ath_model_classes(*model) < ath_dataset_describe(dataset).classes)
         status = ath__fail(err, ATH_USAGE, "classes", "classes=%d is too few for the %d classes of the data set",
                            ath_model_classes(*model), ath_dataset_describe(dataset).classes);
