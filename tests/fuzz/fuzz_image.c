@@ -24,7 +24,7 @@ static void decode(const uint8_t *data, size_t size, int mode, const struct ath_
     if (image.height < info->height && image.height < hint.at_least_height) abort();
     volatile unsigned sum = 0;
     size_t            count = (size_t)image.channels * (size_t)image.height * (size_t)image.width;
-    for (size_t i = 0; i < count; i++) sum += image.pixels[i];
+    for (size_t i = 0; i < count; i++) sum = sum + image.pixels[i];
     ath__image_free(&image);
 }
 
