@@ -88,7 +88,68 @@ def mobilenet_v2(width=1.0, dropout=0.2, classes=10, pool="mean", **form):
     return torchvision_net("mobilenet_v2", classes, pool, form, width_mult=float(width), dropout=float(dropout))
 
 
+def mobilenet_v3(size, width=1.0, dropout=0.2, classes=10, pool="mean", **form):
+    return torchvision_net(
+        f"mobilenet_v3_{size}", classes, pool, form, width_mult=float(width), dropout=float(dropout)
+    )
+
+
+def efficientnet(dropout=0.2, classes=10, pool="mean", **form):
+    return torchvision_net("efficientnet_b0", classes, pool, form, dropout=float(dropout))
+
+
+def shufflenet_v2(width, classes=10, **form):
+    return torchvision_net(f"shufflenet_v2_x{width}", classes, "mean", form)
+
+
+class DepthwiseSeparable(nn.Module):
+    def __init__(self, inputs, outputs, stride, activation):
+        super().__init__()
+        self.activation = activation
+        self.conv_dw = nn.Conv2d(inputs, inputs, 3, stride, 1, groups=inputs, bias=False)
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv_pw = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x):
+        x = self.activation(self.bn1(self.conv_dw(x)))
+        return self.activation(self.bn2(self.conv_pw(x)))
+
+
+class MobileNetV1(nn.Module):
+    """Howard et al. 2017; torchvision has no such net, the names are those of the timm collection."""
+
+    STAGES = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))
+
+    def __init__(self, activation="relu6", classes=10):
+        super().__init__()
+        self.activation = getattr(F, activation)
+        self.conv_stem = nn.Conv2d(3, 32, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        stages, inputs = [], 32
+        for outputs, count, stride in self.STAGES:
+            stage = []
+            for i in range(count):
+                stage.append(DepthwiseSeparable(inputs, outputs, stride if i == 0 else 1, self.activation))
+                inputs = outputs
+            stages.append(nn.Sequential(*stage))
+        self.blocks = nn.Sequential(*stages)
+        self.classifier = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = self.blocks(self.activation(self.bn1(self.conv_stem(x))))
+        return self.classifier(x.mean((2, 3)))
+
+
 # name -> (builder, input C,H,W, trainable parameters at 10 classes)
 MODELS = {
+    "mobilenetv1": (MobileNetV1, (3, 224, 224), 3_217_226),
     "mobilenetv2": (mobilenet_v2, (3, 224, 224), 2_236_682),
+    "mobilenetv3-small": (lambda **kw: mobilenet_v3("small", **kw), (3, 224, 224), 1_528_106),
+    "mobilenetv3-large": (lambda **kw: mobilenet_v3("large", **kw), (3, 224, 224), 4_214_842),
+    "efficientnet-b0": (efficientnet, (3, 224, 224), 4_020_358),
+    "shufflenetv2": (lambda **kw: shufflenet_v2("1_0", **kw), (3, 224, 224), 1_263_854),
+    "shufflenetv2-0.5": (lambda **kw: shufflenet_v2("0_5", **kw), (3, 224, 224), 352_042),
+    "shufflenetv2-1.5": (lambda **kw: shufflenet_v2("1_5", **kw), (3, 224, 224), 2_488_874),
+    "shufflenetv2-2.0": (lambda **kw: shufflenet_v2("2_0", **kw), (3, 224, 224), 5_365_486),
 }

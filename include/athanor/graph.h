@@ -118,6 +118,8 @@ ATH_API ath_value ath_hits(ath_graph *g, ath_value logits, ath_value labels, int
 
 /* rng: i32 (4) = seed low, seed high, step, 0 of this batch. p = probability of dropping. */
 ATH_API ath_value ath_dropout(ath_graph *g, ath_value x, ath_value rng, double p);
+/* The same with one draw a sample, which drops all of it or nothing: stochastic depth. */
+ATH_API ath_value ath_drop_path(ath_graph *g, ath_value x, ath_value rng, double p);
 
 /* Text of the graph, one line a node. Returned memory is freed with ath_text_free; NULL when memory runs out. */
 typedef enum ath_graph_format { ATH_GRAPH_TEXT, ATH_GRAPH_DOT } ath_graph_format;

@@ -34,6 +34,7 @@ typedef enum ath_act {
     X(RECIPROCAL, "reciprocal")                                                                                        \
     X(EXP, "exp")                                                                                                      \
     X(LOG, "log")                                                                                                      \
+    X(ERF, "erf")                                                                                                      \
     X(ABS, "abs")                                                                                                      \
     X(SIGN, "sign")
 
@@ -174,7 +175,8 @@ typedef struct ath_hits_attrs {
 /* y = x * mask / (1 - p); mask from Philox keyed by (seed, step, sample, id) in the second operand i32[4]. */
 typedef struct ath_dropout_attrs {
     double  p;
-    int64_t id; /* which dropout of the net */
+    int64_t id;         /* which dropout of the net */
+    int64_t per_sample; /* 1: one draw decides for all elements of a sample */
 } ath_dropout_attrs;
 
 /* Storage type conversions (cast) and layout changes (reorder). */

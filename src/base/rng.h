@@ -20,6 +20,7 @@ enum ath__rng_stream {
     ATH_RNG_HOLDOUT,
     ATH_RNG_TEST,
     ATH_RNG_SWEEP,
+    ATH_RNG_VIEW,
 };
 
 /* One Philox 4x32-10 block: out = f(key, counter). */

@@ -5,7 +5,8 @@
  *     key = (rng[0] ^ rng[3], rng[1]),   counter = (i / 4, n, rng[2], ATH_RNG_DROPOUT + 256 * id)
  *
  * so it depends on the sample and not on layout, threads or batch split. `draw * 2^-32 >= p` is tested in whole
- * numbers: draw >= ceil(p * 2^32), which is exact.
+ * numbers: draw >= ceil(p * 2^32), which is exact. With per_sample the draw of element 0 decides for all; a piece then
+ * has one draw repeated.
  */
 #include "base/parallel.h"
 #include "base/rng.h"
@@ -24,6 +25,7 @@ struct dropout_work {
     uint32_t                   key[2], step, stream;
     uint64_t                   threshold;
     float                      scale;
+    bool                       per_sample;
     int64_t                    sample, pieces; /* elements of a sample; pieces of it */
     int64_t                    row;            /* last dimension, or the whole sample where it is contiguous */
     int64_t                    stride;         /* along a row, in elements */
@@ -67,8 +69,9 @@ static void dropout_task(int64_t task, void *context) {
     int64_t                    n = task / work->pieces, begin = task % work->pieces * PIECE;
     int64_t                    end = begin + PIECE < work->sample ? begin + PIECE : work->sample;
     uint32_t                   draws[PIECE];
-    const uint32_t             counter[4] = {(uint32_t)(begin / 4), (uint32_t)n, work->step, work->stream};
-    work->kernels->philox(work->key, counter, draws, (end - begin + 3) / 4);
+    const uint32_t counter[4] = {work->per_sample ? 0 : (uint32_t)(begin / 4), (uint32_t)n, work->step, work->stream};
+    work->kernels->philox(work->key, counter, draws, work->per_sample ? 1 : (end - begin + 3) / 4);
+    for (int64_t i = 1; work->per_sample && i < end - begin; i++) draws[i] = draws[0];
     for (int64_t i = begin; i < end;) {
         int64_t run = work->row - i % work->row;
         if (run > end - i) run = end - i;
@@ -90,6 +93,7 @@ static ath_status dropout_run(const struct ath__exec *exec, void *state) {
     work.stream = (uint32_t)(ATH_RNG_DROPOUT + 256 * attrs->id);
     work.threshold = (uint64_t)ceil(attrs->p * 4294967296.0);
     work.scale = (float)(1.0 / (1.0 - attrs->p));
+    work.per_sample = attrs->per_sample != 0;
     work.sample = ath_shape_count(&desc->shape) / desc->shape.dims[0];
     work.pieces = (work.sample + PIECE - 1) / PIECE;
     work.row = work.sample;

@@ -80,6 +80,7 @@ ath_value ath__nn_inverted(struct ath__nn *nn, ath_value x, const char *name, co
     if (stride == 1 && (in == block->out || block->shortcut)) {
         struct ath__residual around = {
             .out = block->out, .stride = 1, .shortcut = block->shortcut, .projection = ATH_SHORTCUT_CONV_BN};
+        y = ath__nn_drop_path(nn, y, block->drop);
         y = ath_add(nn->graph, y, ath__nn_shortcut(nn, x, &around));
     }
     ath_scope_pop(nn->graph);

@@ -184,11 +184,20 @@ ath_value ath__nn_act(struct ath__nn *nn, ath_value x, ath_act act) {
     return act == ATH_ACT_NONE ? x : ath_activation(nn->graph, x, act);
 }
 
+/* Whether anything is to be dropped; sets the graph's error where the key for it is missing. */
+static bool is_dropping(struct ath__nn *nn, double p) {
+    if (!nn->train || p <= 0.0) return false;
+    if (nn->rng != ATH_NONE) return true;
+    ath_graph_fail(nn->graph, ATH_USAGE, "a net with dropout needs its random key input to be trained");
+    return false;
+}
+
 ath_value ath__nn_dropout(struct ath__nn *nn, ath_value x, double p) {
-    if (!nn->train || p <= 0.0) return x;
-    if (nn->rng == ATH_NONE)
-        return ath_graph_fail(nn->graph, ATH_USAGE, "a net with dropout needs its random key input to be trained");
-    return ath_dropout(nn->graph, x, nn->rng, p);
+    return is_dropping(nn, p) ? ath_dropout(nn->graph, x, nn->rng, p) : x;
+}
+
+ath_value ath__nn_drop_path(struct ath__nn *nn, ath_value x, double p) {
+    return is_dropping(nn, p) ? ath_drop_path(nn->graph, x, nn->rng, p) : x;
 }
 
 ath_value ath__nn_conv_bn_act(struct ath__nn *nn, ath_value x, const char *conv_name, const char *bn_name,

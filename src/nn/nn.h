@@ -74,6 +74,8 @@ ath_value ath__nn_global_avg_pool(struct ath__nn *nn, ath_value x, const char *n
 ath_value ath__nn_act(struct ath__nn *nn, ath_value x, ath_act act);
 /* In training each element is dropped with probability p and the rest divided by 1 - p; otherwise x itself. */
 ath_value ath__nn_dropout(struct ath__nn *nn, ath_value x, double p);
+/* The same for samples as a whole: what is left out of a residual block in training (stochastic depth). */
+ath_value ath__nn_drop_path(struct ath__nn *nn, ath_value x, double p);
 /* Convolution, batch norm, activation: the unit that most networks repeat. */
 ath_value ath__nn_conv_bn_act(struct ath__nn *nn, ath_value x, const char *conv_name, const char *bn_name,
                               const struct ath__conv *conv, ath_act act);
@@ -120,6 +122,7 @@ struct ath__inverted {
     ath_act             act;
     bool                always_expand; /* also where the block does not widen */
     struct ath__squeeze squeeze;       /* channels 0 = none; needs ATH_INVERTED_BLOCK */
+    double              drop;          /* probability that training leaves the block out, where x is added */
     /* A shortcut of this name projects where the channels change; NULL = there is no shortcut then. */
     const char *shortcut;
     enum {

@@ -1,12 +1,13 @@
-/* Dropout: every element is zeroed with probability p and otherwise divided by 1 - p.
+/* Dropout: every element, or with per_sample every sample, is zeroed with probability p and otherwise divided by 1 - p.
  *
  *     dropout  x (N,...), rng i32 (4) = seed low, seed high, step, batch -> y of x's shape
  *
  *     u = philox(key = (rng[0] ^ rng[3], rng[1]), counter = (i / 4, n, rng[2], ATH_RNG_DROPOUT + 256 * id))[i % 4]
- *     y[n,i] = u / 2^32 >= p ? x[n,i] / (1 - p) : 0,   i the row-major index inside sample n
+ *     y[n,i] = u / 2^32 >= p ? x[n,i] / (1 - p) : 0,   i the row-major index inside sample n, or 0 with per_sample
  *
  * The mask is a pure function of seed, step, sample and place, so that it is never stored: the gradient is the same
- * operator applied to dy, and a resumed run draws the same masks.
+ * operator applied to dy, and a resumed run draws the same masks. Samples dropped whole on the way around a residual
+ * block are stochastic depth (Huang et al., "Deep networks with stochastic depth", 2016).
  */
 #include "base/rng.h"
 #include "op/op_util.h"
@@ -14,6 +15,7 @@
 static const struct ath__attr dropout_attrs[] = {
     ATH_ATTR_R(ath_dropout_attrs, p),
     ATH_ATTR_I(ath_dropout_attrs, id, 1),
+    ATH_ATTR_I(ath_dropout_attrs, per_sample, 1),
     ATH_ATTR_END,
 };
 
@@ -43,12 +45,13 @@ static void dropout_ref(const struct ath__ref *ref) {
     const uint32_t key[2] = {rng[0] ^ rng[3], rng[1]};
     for (int64_t n = 0; n < samples; n++)
         for (int64_t i = 0; i < size; i++) {
-            if (i % 4 == 0)
+            int64_t at = attrs->per_sample ? 0 : i;
+            if (at % 4 == 0)
                 ath__philox(key,
-                            (uint32_t[4]){(uint32_t)(i / 4), (uint32_t)n, rng[2],
+                            (uint32_t[4]){(uint32_t)(at / 4), (uint32_t)n, rng[2],
                                           (uint32_t)(ATH_RNG_DROPOUT + 256 * attrs->id)},
                             block);
-            bool keep = (double)block[i % 4] / 4294967296.0 >= attrs->p;
+            bool keep = (double)block[at % 4] / 4294967296.0 >= attrs->p;
             ref->out[0].data[n * size + i] = keep ? ref->in[0].data[n * size + i] / (1.0 - attrs->p) : 0.0;
         }
 }
@@ -65,10 +68,18 @@ const struct ath__op ath__op_dropout = {
     .ref = dropout_ref,
 };
 
-ath_value ath_dropout(ath_graph *g, ath_value x, ath_value rng, double p) {
+static ath_value drop(ath_graph *g, ath_value x, ath_value rng, double p, bool per_sample) {
     if (g == NULL) return ATH_NONE;
-    ath_dropout_attrs attrs = {.p = p, .id = g->dropouts};
+    ath_dropout_attrs attrs = {.p = p, .id = g->dropouts, .per_sample = per_sample};
     ath_value         y = ath__graph_apply(g, &ath__op_dropout, &attrs, (ath_value[]){x, rng}, 2);
     if (y != ATH_NONE) g->dropouts++;
     return y;
+}
+
+ath_value ath_dropout(ath_graph *g, ath_value x, ath_value rng, double p) {
+    return drop(g, x, rng, p, false);
+}
+
+ath_value ath_drop_path(ath_graph *g, ath_value x, ath_value rng, double p) {
+    return drop(g, x, rng, p, true);
 }

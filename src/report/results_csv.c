@@ -1,10 +1,11 @@
 /* results.csv: a run's epochs as a table that any program can read.
  *
  *     epoch,lr,train_loss,train_top1,val_loss,val_top1,seconds,images_per_second,data_wait
- *     [,ema_loss,ema_top1][,grad_norm]
+ *     [,ema_loss,ema_top1][,grad_norm][,stage]
  *
  * Losses without unit, accuracies in percent, seconds of wall time in training, data_wait as a share from 0 to 1.
- * Columns in brackets are there where something was measured (a running average of the weights, the gradient's norm).
+ * Columns in brackets are there where there is something to say: a running average of the weights, the gradient's norm,
+ * stages.
  * The file is written whole after every epoch, so that a reader never sees half a row.
  */
 #include "report/results_csv.h"
@@ -18,18 +19,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 12, FIXED_COLUMNS = 9, MAX_BYTES = 64 << 20, MAX_ROWS = 1000000 };
+enum { COLUMNS = 13, FIXED_COLUMNS = 9, MAX_BYTES = 64 << 20, MAX_ROWS = 1000000 };
 
-static const char *const names[COLUMNS] = {"epoch",     "lr",       "train_loss", "train_top1",
-                                           "val_loss",  "val_top1", "seconds",    "images_per_second",
-                                           "data_wait", "ema_loss", "ema_top1",   "grad_norm"};
+static const char *const names[COLUMNS] = {
+    "epoch",     "lr",       "train_loss", "train_top1", "val_loss", "val_top1", "seconds", "images_per_second",
+    "data_wait", "ema_loss", "ema_top1",   "grad_norm",  "stage"};
 /* Significant digits: losses and rates in full single precision, the others as far as they are measured. */
-static const int digits[COLUMNS] = {18, 9, 9, 7, 9, 7, 6, 6, 4, 9, 7, 6};
+static const int digits[COLUMNS] = {18, 9, 9, 7, 9, 7, 6, 6, 4, 9, 7, 6, 6};
 
 static void to_values(const ath_epoch *row, double values[COLUMNS]) {
     const double all[COLUMNS] = {(double)row->epoch, row->lr,       row->train_loss, row->train_top1,
                                  row->val_loss,      row->val_top1, row->seconds,    row->images_per_second,
-                                 row->data_wait,     row->ema_loss, row->ema_top1,   row->grad_norm};
+                                 row->data_wait,     row->ema_loss, row->ema_top1,   row->grad_norm,
+                                 (double)row->stage};
     memcpy(values, all, sizeof all);
 }
 
@@ -45,7 +47,8 @@ static ath_epoch from_values(const double v[COLUMNS]) {
                        .data_wait = v[8],
                        .ema_loss = v[9],
                        .ema_top1 = v[10],
-                       .grad_norm = v[11]};
+                       .grad_norm = v[11],
+                       .stage = v[12] > 0.0 && v[12] < 1e6 ? (int)v[12] : 0};
 }
 
 /* Was the column's quantity measured in any row? */

@@ -22,7 +22,8 @@
 static const char *const fixed_keys[] = {
     "model", "data", "resize", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
     "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
-    "lookahead", "lookahead.alpha", "ema", "sam", "init", "weights", "freeze", "reparam", "seed", "precision"};
+    "lookahead", "lookahead.alpha", "ema", "sam", "init", "weights", "freeze", "bn.statistics", "features", "features.views",
+    "features.plain", "reparam", "seed", "precision"};
 /* clang-format on */
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -56,7 +57,7 @@ static json_t *settings_json(const ath_config *config) {
     for (int i = 0; ath__setting_at(i); i++)
         if (ath__chooser_of(ath__setting_at(i)->name) != ATH_CHOOSER_NONE)
             add_setting(settings, config, ath__setting_at(i)->name);
-    static const char *const families[] = {"model.", "data.", "group."};
+    static const char *const families[] = {"model.", "data.", "group.", "stage."};
     for (size_t f = 0; f < COUNT(families); f++) {
         struct ath__config_pair pair;
         for (int i = 0; ath__config_pair(config, families[f], i, &pair); i++) {
@@ -74,7 +75,7 @@ static json_t *epochs_json(const struct ath__position *position) {
         const ath_epoch *e = &position->epochs[i];
         const double     values[] = {e->lr,       e->train_loss, e->train_top1,        e->val_loss,
                                      e->val_top1, e->seconds,    e->images_per_second, e->data_wait,
-                                     e->ema_loss, e->ema_top1,   e->grad_norm};
+                                     e->ema_loss, e->ema_top1,   e->grad_norm,         (double)e->stage};
         json_t          *row = json_array();
         json_array_append_new(row, json_integer(e->epoch));
         for (size_t k = 0; k < COUNT(values); k++) json_array_append_new(row, ath__json_real(values[k]));
@@ -91,13 +92,15 @@ static json_t *plateau_json(const struct ath__plateau *plateau) {
 }
 
 static json_t *position_json(const struct ath__position *p) {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}", "step",
-                     (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch", (json_int_t)p->batch, "images",
-                     (json_int_t)p->images, "hits1", (json_int_t)p->hits1, "hits5", (json_int_t)p->hits5, "loss_sum",
-                     ath__json_real(p->loss_sum), "epoch_seconds", ath__json_real(p->epoch_seconds), "run_seconds",
-                     ath__json_real(p->run_seconds), "best_top1", ath__json_real(p->best_top1), "best_epoch",
-                     (json_int_t)p->best_epoch, "log_bytes", (json_int_t)p->log_bytes, "epochs", epochs_json(p),
-                     "grad_norm_sum", ath__json_real(p->grad_norm_sum), "plateau", plateau_json(&p->plateau));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o, s:o, s:o}",
+                     "stage", (json_int_t)p->stage, "stage_epoch", (json_int_t)p->stage_epoch, "stage_step",
+                     (json_int_t)p->stage_step, "step", (json_int_t)p->step, "epoch", (json_int_t)p->epoch, "batch",
+                     (json_int_t)p->batch, "images", (json_int_t)p->images, "hits1", (json_int_t)p->hits1, "hits5",
+                     (json_int_t)p->hits5, "loss_sum", ath__json_real(p->loss_sum), "epoch_seconds",
+                     ath__json_real(p->epoch_seconds), "run_seconds", ath__json_real(p->run_seconds), "best_top1",
+                     ath__json_real(p->best_top1), "best_epoch", (json_int_t)p->best_epoch, "log_bytes",
+                     (json_int_t)p->log_bytes, "epochs", epochs_json(p), "grad_norm_sum",
+                     ath__json_real(p->grad_norm_sum), "plateau", plateau_json(&p->plateau));
 }
 
 ath_status ath__checkpoint_save(const char *path, const struct ath__network *network, const ath_config *config,
@@ -215,7 +218,10 @@ static ath_status read_position(const char *path, const char *text, struct ath__
         json_decref(json);
         return ath__fail(err, ATH_DATA, path, "this checkpoint does not say where the run stood");
     }
-    *p = (struct ath__position){.step = get_int(json, "step"),
+    *p = (struct ath__position){.stage = (int)get_int(json, "stage"),
+                                .stage_epoch = get_int(json, "stage_epoch"),
+                                .stage_step = get_int(json, "stage_step"),
+                                .step = get_int(json, "step"),
                                 .epoch = get_int(json, "epoch"),
                                 .batch = get_int(json, "batch"),
                                 .images = get_int(json, "images"),
@@ -239,10 +245,12 @@ static ath_status read_position(const char *path, const char *text, struct ath__
     size_t  index;
     json_t *row;
     json_array_foreach(json_object_get(json, "epochs"), index, row) {
-        double v[12];
+        double v[13];
         for (size_t k = 0; k < COUNT(v); k++) v[k] = ath__json_real_value(json_array_get(row, k));
         if (!(v[0] >= 0.0 && v[0] < 1e15)) v[0] = 0.0;
-        ath_epoch epoch = {(int64_t)v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11]};
+        if (!(v[12] >= 0.0 && v[12] < 1e6)) v[12] = 0.0;
+        ath_epoch epoch = {(int64_t)v[0], v[1], v[2], v[3],  v[4],  v[5],      v[6],
+                           v[7],          v[8], v[9], v[10], v[11], (int)v[12]};
         if (status == ATH_OK) status = ath__position_add_epoch(p, &epoch, err);
     }
     json_decref(json);
@@ -262,14 +270,21 @@ static ath_status restore_tensors(const char *path, const ath_tensor_file *file,
     return ATH_OK;
 }
 
-ath_status ath__checkpoint_load(const char *path, struct ath__network *network, const ath_config *config,
-                                struct ath__position *position, ath_error *err) {
+ath_status ath__checkpoint_position(const char *path, const ath_config *config, struct ath__position *position,
+                                    ath_error *err) {
     ath_tensor_file file;
     ATH_TRY(ath_safetensors_load(path, &file, err));
     ath_status status = check_settings(path, ath_tensor_file_metadata(&file, "settings"), config, err);
-    if (status == ATH_OK) status = check_groups(path, ath_tensor_file_metadata(&file, "groups"), network, err);
-    if (status == ATH_OK) status = restore_tensors(path, &file, network, err);
     if (status == ATH_OK) status = read_position(path, ath_tensor_file_metadata(&file, "position"), position, err);
+    ath_tensor_file_free(&file);
+    return status;
+}
+
+ath_status ath__checkpoint_restore(const char *path, struct ath__network *network, ath_error *err) {
+    ath_tensor_file file;
+    ATH_TRY(ath_safetensors_load(path, &file, err));
+    ath_status status = check_groups(path, ath_tensor_file_metadata(&file, "groups"), network, err);
+    if (status == ATH_OK) status = restore_tensors(path, &file, network, err);
     ath_tensor_file_free(&file);
     return status;
 }

@@ -13,10 +13,12 @@
 
 /* Where a run stands. */
 struct ath__position {
-    int64_t  step;                 /* optimiser steps taken */
-    int64_t  epoch;                /* from 0: the epoch under way */
-    int64_t  batch;                /* batches of it that are done */
-    int64_t  images, hits1, hits5; /* of the epoch so far */
+    int      stage;                   /* from 0 */
+    int64_t  stage_epoch, stage_step; /* epochs and steps in front of this stage */
+    int64_t  step;                    /* optimiser steps taken */
+    int64_t  epoch;                   /* from 0: the epoch under way */
+    int64_t  batch;                   /* batches of it that are done */
+    int64_t  images, hits1, hits5;    /* of the epoch so far */
     double   loss_sum;
     double   epoch_seconds, run_seconds;
     double   best_top1;
@@ -36,9 +38,11 @@ void       ath__position_free(struct ath__position *position);
 ath_status ath__checkpoint_save(const char *path, const struct ath__network *network, const ath_config *config,
                                 const struct ath__position *position, ath_error *err);
 
-/* Restores the network and the position. ATH_USAGE, naming every difference, when the configuration's model, data,
- * seed, batch, optimiser or schedule is not the run's (epochs and schedule may differ if extend=true). */
-ath_status ath__checkpoint_load(const char *path, struct ath__network *network, const ath_config *config,
-                                struct ath__position *position, ath_error *err);
+/* Where the run stood. ATH_USAGE, naming every difference, when the configuration's model, data, seed, batch, optimiser
+ * or schedule is not the run's (epochs and schedule may differ if extend=true). */
+ath_status ath__checkpoint_position(const char *path, const ath_config *config, struct ath__position *position,
+                                    ath_error *err);
+/* Restores the network of the position's stage. */
+ath_status ath__checkpoint_restore(const char *path, struct ath__network *network, ath_error *err);
 
 #endif

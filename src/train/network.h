@@ -16,6 +16,7 @@
 #include "graph/program.h"
 #include "nn/loss.h"
 #include "optim/optimizer.h"
+#include "train/cut.h"
 #include "train/groups.h"
 
 enum { ATH_NETWORK_MAX_SCALARS = ATH_STORE_MAX_GROUPS * ATH_OPTIM_MAX_SCALARS + 8 };
@@ -35,9 +36,11 @@ struct ath__network_settings {
     bool                          measure_norm;          /* of the gradient, also without clipping */
     double                        sam;                   /* radius of sharpness-aware minimisation; 0 = none */
     double                        ema;                   /* decay of the weights' running average; 0 = none */
-    const char *freeze; /* parameters whose name matches this pattern (* and ?) are not trained; or NULL */
-    bool        bf16;
-    const char *layout, *only; /* see ath__assign_options; NULL = automatic */
+    const char                   *freeze; /* what is not trained: `backbone`, or patterns (* and ?) of names; or NULL */
+    enum ath__norms               norms;  /* whose statistics stand still in training */
+    bool                          features; /* train the part behind the frozen one alone, on that one's results */
+    bool                          bf16;
+    const char                   *layout, *only; /* see ath__assign_options; NULL = automatic */
 };
 
 struct ath__network {
@@ -45,11 +48,15 @@ struct ath__network {
     struct ath__network_settings settings;
     struct ath__store           *store;
     struct ath__program         *train, *eval, *ascent; /* ascent: the first half of a step of SAM, or NULL */
+    struct ath__program         *backbone, *head;       /* where features are kept, else NULL (forward.h) */
+    ath_shape                    features;              /* of one image: (1, ...) */
+    uint64_t                     first_step;            /* of the run, at which this network's training began */
     uint64_t                     seed;                  /* of dropout */
     int64_t                      micro;                 /* micro-batch size, 0 = whole batches */
     uint64_t                     version;               /* counts changes of the parameters */
     bool                         averaged;              /* the parameters are their running average now (average.h) */
     struct ath__groups           groups;
+    bool                        *is_head;         /* by entry of the store (head.h) */
     double                       steps_per_epoch; /* of the run; for groups that are updated for some epochs */
     float                        loss_scale;
     double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
@@ -75,7 +82,7 @@ ath_status ath__network_start(struct ath__network *network, const char *policy, 
  * parameters are. A restored run has them already. */
 void ath__network_begin(struct ath__network *network);
 
-/* One batch as the programs take it: images f32 (count,C,H,W). With soft targets, sample i has the label labels[i] with
+/* One batch as the programs take it: images f32 (count,C,H,W), or the features of images. With soft targets, sample i has the label labels[i] with
  * the weight weights[i] and second[i] with the rest; both may be NULL, then labels[i] has it all. */
 struct ath__samples {
     const float   *images;
@@ -83,6 +90,7 @@ struct ath__samples {
     int64_t        count;
     const int32_t *second;
     const float   *weights;
+    bool           features; /* `images` are features: what training takes, and nothing else, where they are kept */
 };
 
 /* What a pass over samples yields: called once per (micro-)batch with logits (count, classes) and losses (count; NULL
@@ -99,6 +107,11 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
 /* Forward only, in evaluation form. */
 ath_status ath__network_eval(struct ath__network *network, const struct ath__samples *samples, ath__network_sink sink,
                              void *context, ath_error *err);
+
+/* The features of images, (count, ...): what the frozen part makes of them in inference mode. Valid until the next
+ * call. */
+ath_status ath__network_features(struct ath__network *network, const struct ath__samples *samples,
+                                 const float **features, ath_error *err);
 
 /* To be called after parameters or states were changed from outside (loaded, restored). */
 void ath__network_changed(struct ath__network *network);

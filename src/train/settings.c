@@ -109,7 +109,17 @@ static const struct ath__setting table[] = {
     TEXT("weights", "",
          "weights file to start from, evaluate or predict with: .safetensors or PyTorch's (.pth, .pt, .th)"),
     FLAG("weights.partial", "false", "accept a weights file that fills less than 90% of the parameters"),
-    TEXT("freeze", "", "parameters not to train: patterns with * and ?, separated by commas"),
+    TEXT("freeze", "",
+         "parameters not to train: backbone (all but the last layer), or patterns with * and ?, separated by commas"),
+    CHOICE(
+        "bn.statistics", "auto", "auto|frozen|update|recalibrate",
+        "batch norms' statistics: frozen where scale and shift are (auto), frozen everywhere, updated everywhere, or "
+        "measured anew before every validation"),
+    CHOICE("features", "none", "none|cache", "cache: compute the frozen part's output once and train the rest on it"),
+    INT("features.views", "1", 1, 1000,
+        "features=cache: views kept of every training image, the first without augment="),
+    FLAG("features.plain", "true", "features=cache: the first view is the image as it is; false: augmented as well"),
+    TEXT("features.folder", "", "features=cache: where features are kept; empty = the user's cache folder"),
     TEXT("reparam", "none", "weight transform: none, wn"),
     INT("seed", "1", 0, 9007199254740992.0, "seed of start, order, dropout"),
     INT("threads", "0", 0, 4096, "threads, 0 = one per processor"),
@@ -124,6 +134,8 @@ static const struct ath__setting table[] = {
     FLAG("overwrite", "false", "write into a run folder that already holds a run"),
     INT("checkpoint.seconds", "60", 0, 1e9, "longest time between two checkpoints; also one after every epoch"),
     TEXT("format", "", "export, convert: format to write; empty = by the ending of the file's name"),
+    CHOICE("names", "format", "format|keep",
+           "convert: names of parameters as the format's users have them, or as they are"),
     TEXT("run", "", "run folder whose best model is meant; empty = runs/last"),
     CHOICE(
         "tta", "none", "none|flip|flip_shift",

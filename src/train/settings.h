@@ -47,7 +47,10 @@ ath_origin ath__config_origin(const ath_config *config, const char *key);
 /* Forgets a key; one that ends with a dot stands for its whole family ("sweep."). */
 void ath__config_unset(ath_config *config, const char *key);
 
-/* Pair i of the open families "model.", "data.", "group." and "sweep." (key without the prefix); false past the end. */
+/* Puts every PREFIX.KEY over KEY, unless that has a higher origin. */
+ath_status ath__config_overlay(ath_config *config, const char *prefix, ath_error *err);
+
+/* Pair i of the open families "model.", "data.", "group.", "sweep.", "stage." and "export." (key without the prefix); false past the end. */
 struct ath__config_pair {
     const char *key, *value;
 };

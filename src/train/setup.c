@@ -110,18 +110,27 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
     return status;
 }
 
-ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
-                              struct ath__network **network, ath_error *err) {
+static enum ath__norms norms_of(const ath_config *config) {
+    const char *statistics = ath__config_text(config, "bn.statistics");
+    return strcmp(statistics, "frozen") == 0 ? ATH_NORMS_FROZEN
+           : strcmp(statistics, "auto") == 0 ? ATH_NORMS_AUTO
+                                             : ATH_NORMS_UPDATE;
+}
+
+ath_status ath__setup_network(const ath_config *config, const ath_model *model, enum ath__network_use use,
+                              const ath_hooks *hooks, struct ath__network **network, ath_error *err) {
     struct ath__network_settings settings = {
         .loss_settings = {.smoothing = ath__config_real(config, "label_smoothing"),
                           .gamma = ath__config_real(config, "loss.gamma")},
         .freeze = ath__config_text(config, "freeze"),
+        .norms = norms_of(config),
+        .features = use == ATH_NETWORK_TRAINS_FEATURES,
         .layout = ath__config_text(config, "layout"),
         .only = *ath__config_text(config, "implementation") ? ath__config_text(config, "implementation") : NULL,
     };
     struct ath__group_rule rules[ATH_GROUP_MAX_RULES];
     ATH_TRY(ath__loss_find(ath__config_text(config, "loss"), &settings.loss, err));
-    if (train) {
+    if (use != ATH_NETWORK_EVALUATES) {
         struct ath__augment *augment = NULL;
         ATH_TRY(ath__augment_open(ath__config_text(config, "augment"), &augment, err));
         settings.soft_targets = ath__augment_mixes(augment);

@@ -28,10 +28,17 @@ ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *tr
 ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err);
 
+/* What a network is for. */
+enum ath__network_use {
+    ATH_NETWORK_EVALUATES,
+    ATH_NETWORK_TRAINS,
+    ATH_NETWORK_TRAINS_FEATURES, /* the part behind the frozen one, on that one's results */
+};
+
 /* Everything of a network that the configuration decides: optimiser, precision (with a remark when bf16 is not to be
- * had), layout, micro-batches, soft targets where augment= mixes labels. `train` false: evaluation only. */
-ath_status ath__setup_network(const ath_config *config, const ath_model *model, bool train, const ath_hooks *hooks,
-                              struct ath__network **network, ath_error *err);
+ * had), layout, micro-batches, soft targets where augment= mixes labels. */
+ath_status ath__setup_network(const ath_config *config, const ath_model *model, enum ath__network_use use,
+                              const ath_hooks *hooks, struct ath__network **network, ath_error *err);
 
 /* Starting values by init= and seed=, then those that come from the training images and from weights=; a run that is
  * resumed has them in its checkpoint. */

@@ -22,10 +22,7 @@ void ath__source_close(struct ath__source *source) {
 static ath_status find_weights(struct ath__source *source, ath_error *err) {
     const char *weights = ath__config_text(source->config, "weights"), *run = ath__config_text(source->config, "run");
     char        folder[ATH_PATH_MAX], path[ATH_PATH_MAX];
-    if (*weights && !*run) {
-        ath__str_copy(source->path, sizeof source->path, weights);
-        return ATH_OK;
-    }
+    if (*weights && !*run) return ath__weights_find(weights, source->path, err);
     ath__str_copy(folder, sizeof folder, *run ? run : "runs/last");
     if (!ath__folder_exists(folder))
         return ath__fail(err, ATH_USAGE, "run",
@@ -35,7 +32,10 @@ static ath_status find_weights(struct ath__source *source, ath_error *err) {
     ATH_TRY(ath__path_join(path, folder, "weights/best.safetensors", err));
     if (!ath__file_exists(path))
         return ath__fail(err, ATH_DATA, folder, "this run has no weights/best.safetensors yet: no epoch is finished");
-    ath__str_copy(source->path, sizeof source->path, *weights ? weights : path);
+    if (*weights)
+        ATH_TRY(ath__weights_find(weights, source->path, err));
+    else
+        ath__str_copy(source->path, sizeof source->path, path);
     ATH_TRY(ath__path_join(path, folder, "config.yaml", err));
     return ath__file_exists(path) ? ath_config_load(source->config, path, err) : ATH_OK;
 }
@@ -66,16 +66,17 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
         ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
     else
         ATH_TRY(open_undescribed(source, err));
-    ATH_TRY(ath__setup_network(source->config, source->model, false, hooks, &source->network, err));
+    ATH_TRY(ath__setup_network(source->config, source->model, ATH_NETWORK_EVALUATES, hooks, &source->network, err));
     struct ath__load_report report;
     ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));
     int unfit = report.missing.count + report.reshaped.count + report.head.count;
     if (unfit > 0 || *ath__config_text(config, "weights"))
         ath__weights_tell(source->path, &source->file, &report, hooks);
     if (unfit == 0 || ath__config_flag(source->config, "weights.partial")) return ATH_OK;
-    return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing or have another shape: %s",
+    return ath__fail(err, ATH_DATA, source->path, "%d tensors of the model are missing or have another shape: %s%s",
                      unfit,
                      report.missing.count    ? report.missing.text
                      : report.reshaped.count ? report.reshaped.text
-                                             : report.head.text);
+                                             : report.head.text,
+                     ath__weights_advice(&source->file, source->model));
 }

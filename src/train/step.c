@@ -53,11 +53,23 @@ static ath_status set_labels(struct ath__network *network, const struct piece *p
     return ath__plan_input(piece->plan, "targets", network->targets, err);
 }
 
+static const char *input_name(const struct ath__samples *samples) {
+    return samples->features ? "features" : "images";
+}
+
+/* Numbers of one sample. */
+static int64_t sample_size(const struct ath__network *network, const struct ath__samples *samples) {
+    int channels, height, width;
+    if (samples->features) return ath_shape_count(&network->features);
+    ath_model_input(network->model, &channels, &height, &width);
+    return (int64_t)channels * height * width;
+}
+
 /* Forward and backward over one piece. */
 static ath_status run_piece(struct ath__network *network, const struct piece *piece, uint64_t step, int index,
                             ath__network_sink sink, void *context, ath_error *err) {
     int32_t rng[4] = {(int32_t)(uint32_t)network->seed, (int32_t)(uint32_t)(network->seed >> 32), (int32_t)step, index};
-    ATH_TRY(ath__plan_input(piece->plan, "images", piece->samples.images, err));
+    ATH_TRY(ath__plan_input(piece->plan, input_name(&piece->samples), piece->samples.images, err));
     ATH_TRY(set_labels(network, piece, err));
     ATH_TRY(ath__plan_input(piece->plan, "rng", rng, err));
     ATH_TRY(ath__plan_refresh(piece->plan, network->version, err));
@@ -90,20 +102,22 @@ static ath_status run_pieces(struct ath__network *network, const struct ath__sam
                              ath_error *err) {
     int64_t micro = network->micro > 0 && network->micro < samples->count ? network->micro : samples->count;
     bool    accumulate = micro < samples->count;
-    int     channels, height, width, index = 0;
+    int64_t size = sample_size(network, samples);
+    int     index = 0;
     double  divisor = ath__loss_divisor(network->settings.loss, &network->settings.loss_settings,
                                        network->settings.soft_targets ? NULL : samples->labels, samples->count);
-    ath_model_input(network->model, &channels, &height, &width);
-    int64_t image = (int64_t)channels * height * width;
     network->loss_scale = 1.0f / (float)divisor;
     for (int64_t at = 0; at < samples->count; at += micro, index++) {
-        struct piece piece = {.samples = {samples->images + at * image, samples->labels + at,
-                                          at + micro <= samples->count ? micro : samples->count - at,
-                                          samples->second ? samples->second + at : NULL,
-                                          samples->weights ? samples->weights + at : NULL}};
+        struct piece piece = {.samples = {.images = samples->images + at * size,
+                                          .labels = samples->labels + at,
+                                          .count = at + micro <= samples->count ? micro : samples->count - at,
+                                          .second = samples->second ? samples->second + at : NULL,
+                                          .weights = samples->weights ? samples->weights + at : NULL,
+                                          .features = samples->features}};
         ATH_TRY(ath__program_plan(pass->program, piece.samples.count, accumulate, &piece.plan, err));
         ATH_TRY(ath__plan_input(piece.plan, "loss_scale", &network->loss_scale, err));
-        if (pass->updates) ATH_TRY(ath__update_set(network, piece.plan, pass->lr, pass->step, err));
+        if (pass->updates)
+            ATH_TRY(ath__update_set(network, piece.plan, pass->lr, pass->step - network->first_step, err));
         if (!pass->first) pass->first = piece.plan;
         ATH_TRY(run_piece(network, &piece, pass->step, index, pass->sink, pass->context, err));
     }
@@ -137,18 +151,33 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
     ATH_TRY(ath__plan_run(pass.first, ATH_PHASE_EPILOGUE, 0, err));
     const float *norm = ath__plan_output(pass.first, "grad_norm", NULL);
     network->grad_norm = norm ? (double)*norm : NAN;
-    if (network->settings.ema > 0.0) ath__average_statistics(network, step);
+    if (network->settings.ema > 0.0) ath__average_statistics(network, step - network->first_step);
     ath__network_changed(network);
+    return ATH_OK;
+}
+
+/* One run of a forward program; *result is its output `name`. */
+static ath_status run_forward(struct ath__network *network, struct ath__program *program,
+                              const struct ath__samples *samples, const char *name, const float **result,
+                              ath_error *err) {
+    struct ath__plan *plan = NULL;
+    ATH_TRY(ath__program_plan(program, samples->count, false, &plan, err));
+    ATH_TRY(ath__plan_input(plan, input_name(samples), samples->images, err));
+    ATH_TRY(ath__plan_refresh(plan, network->version, err));
+    ATH_TRY(ath__plan_run(plan, ATH_PHASE_BODY, 0, err));
+    *result = ath__plan_output(plan, name, NULL);
     return ATH_OK;
 }
 
 ath_status ath__network_eval(struct ath__network *network, const struct ath__samples *samples, ath__network_sink sink,
                              void *context, ath_error *err) {
-    struct ath__plan *plan = NULL;
-    ATH_TRY(ath__program_plan(network->eval, samples->count, false, &plan, err));
-    ATH_TRY(ath__plan_input(plan, "images", samples->images, err));
-    ATH_TRY(ath__plan_refresh(plan, network->version, err));
-    ATH_TRY(ath__plan_run(plan, ATH_PHASE_BODY, 0, err));
-    sink(context, samples, ath__plan_output(plan, "logits", NULL), NULL);
+    const float *logits = NULL;
+    ATH_TRY(run_forward(network, samples->features ? network->head : network->eval, samples, "logits", &logits, err));
+    sink(context, samples, logits, NULL);
     return ATH_OK;
+}
+
+ath_status ath__network_features(struct ath__network *network, const struct ath__samples *samples,
+                                 const float **features, ath_error *err) {
+    return run_forward(network, network->backbone, samples, "features", features, err);
 }

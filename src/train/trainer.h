@@ -1,13 +1,13 @@
-/* A training run under way, shared by the loop (trainer.c) and by what happens behind an epoch (trainer_epoch.c). */
+/* A training run under way, shared by the loop (trainer.c), by what happens behind an epoch (trainer_epoch.c) and by what
+ * surrounds the loop: beginning, resuming, going from stage to stage, ending (trainer_run.c). */
 #ifndef ATH_TRAIN_TRAINER_H
 #define ATH_TRAIN_TRAINER_H
 
-#include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/doctor/watch.h"
 #include "train/model_file.h"
-#include "train/rate.h"
 #include "train/run_folder.h"
+#include "train/stage.h"
 
 struct ath__trainer {
     ath_config            *config;
@@ -15,23 +15,22 @@ struct ath__trainer {
     struct ath__run_folder folder;
     ath_dataset           *train_set, *val_set;
     ath_model             *model;
-    struct ath__network   *network;
-    struct ath__loader    *train_loader, *val_loader;
+    struct ath__stage      stage; /* the one under way */
+    int                    stages;
+    bool                   staged; /* the settings have stages: rows of results say which */
     struct ath__model_info info;
     struct ath__position   position;
     struct ath__metrics    epoch_metrics, val_metrics;
-    struct ath__rate_plan  rate;
     struct ath__watch      watch;
-    int64_t                epochs, steps_per_epoch;
+    int64_t                epochs; /* of all stages, as planned */
     int64_t                resumed_epoch_count;
     int64_t                steps_here;      /* taken by this process */
     double                 last_checkpoint; /* clock */
     double                 epoch_start, epoch_wait;
     ath_train_result      *result;
-    bool                   finished_early;
 };
 
-/* The rate of the step that follows `step` steps. */
+/* The rate of the step that follows `step` steps of the run, in the stage under way. */
 double ath__trainer_rate(const struct ath__trainer *trainer, int64_t step);
 
 /* Sends the progress hook where the run stands. */
@@ -54,7 +53,12 @@ bool ath__trainer_finite(const struct ath__trainer *trainer);
 /* Evaluation, row, weights, files: everything behind the last batch of an epoch. */
 ath_status ath__trainer_finish_epoch(struct ath__trainer *trainer, ath_error *err);
 
-/* Is there a reason to end before the last epoch? */
+/* Is there a reason to end before the stage's last epoch? */
 bool ath__trainer_enough(struct ath__trainer *trainer);
+/* Has the run reached target_top1=? */
+bool ath__trainer_at_target(const struct ath__trainer *trainer);
+
+/* Trains the stage under way to its end. */
+ath_status ath__trainer_loop(struct ath__trainer *trainer, ath_error *err);
 
 #endif

@@ -27,7 +27,7 @@ ath_status ath__trainer_diverged(struct ath__trainer *t, const char *what, doubl
 }
 
 bool ath__trainer_finite(const struct ath__trainer *t) {
-    const struct ath__store *store = t->network->store;
+    const struct ath__store *store = t->stage.network->store;
     float                    sum = 0.0f;
     for (size_t i = 0; i < store->params_count; i++) sum += store->params[i] * 0.0f;
     return sum == 0.0f;
@@ -37,18 +37,18 @@ bool ath__trainer_finite(const struct ath__trainer *t) {
 static ath_status save_weights(struct ath__trainer *t, const char *name, bool averaged, ath_error *err) {
     char path[ATH_PATH_MAX];
     ATH_TRY(ath__run_folder_file(&t->folder, name, path, err));
-    if (averaged) ath__average_swap(t->network);
-    ath_status status = ath__model_file_save(path, t->network, &t->info, err);
-    if (averaged) ath__average_swap(t->network);
+    if (averaged) ath__average_swap(t->stage.network);
+    ath_status status = ath__model_file_save(path, t->stage.network, &t->info, err);
+    if (averaged) ath__average_swap(t->stage.network);
     return status;
 }
 
 static ath_status evaluate_average(struct ath__trainer *t, ath_epoch *row, ath_error *err) {
     struct ath__metrics metrics;
     ATH_TRY(ath__metrics_start(&metrics, ath_model_classes(t->model), false, err));
-    ath__average_swap(t->network);
-    ath_status status = ath__evaluate(t->network, t->val_loader, &metrics, err);
-    ath__average_swap(t->network);
+    ath__average_swap(t->stage.network);
+    ath_status status = ath__evaluate(t->stage.network, &t->stage.val, &metrics, err);
+    ath__average_swap(t->stage.network);
     row->ema_loss = ath__metrics_loss(&metrics);
     row->ema_top1 = ath__metrics_top1(&metrics);
     ath__metrics_free(&metrics);
@@ -58,7 +58,7 @@ static ath_status evaluate_average(struct ath__trainer *t, ath_epoch *row, ath_e
 /* Best, last and averaged weights. */
 static ath_status save_epoch(struct ath__trainer *t, const ath_epoch *row, ath_error *err) {
     struct ath__position *p = &t->position;
-    bool                  averaged = t->network->settings.ema > 0.0;
+    bool                  averaged = t->stage.network->settings.ema > 0.0;
     double                top1 = averaged ? row->ema_top1 : row->val_top1;
     if (p->best_epoch == 0 || top1 > p->best_top1) {
         p->best_top1 = top1;
@@ -73,12 +73,12 @@ static ath_status save_epoch(struct ath__trainer *t, const ath_epoch *row, ath_e
 static ath_status make_row(struct ath__trainer *t, ath_epoch *row, ath_error *err) {
     struct ath__position *p = &t->position;
     double                now = ath__seconds() - t->epoch_start, trained = now + p->epoch_seconds;
-    double                wait = ath__loader_wait_seconds(t->train_loader) - t->epoch_wait;
+    double                wait = ath__feed_wait_seconds(&t->stage.train) - t->epoch_wait;
     double                rate = (double)(t->epoch_metrics.images - p->images) / now;
-    bool                  measured = !isnan(t->network->grad_norm) && p->batch > 0;
+    bool                  measured = !isnan(t->stage.network->grad_norm) && p->batch > 0;
     ath__trainer_progress(t, ATH_ACTIVITY_EVAL, 0, 0);
     if (!ath__trainer_finite(t)) return ath__trainer_diverged(t, "a weight", ath__trainer_rate(t, p->step - 1), err);
-    ATH_TRY(ath__evaluate(t->network, t->val_loader, &t->val_metrics, err));
+    ATH_TRY(ath__evaluate(t->stage.network, &t->stage.val, &t->val_metrics, err));
     if (!isfinite(ath__metrics_loss(&t->val_metrics)))
         return ath__trainer_diverged(t, "the validation loss", ath__trainer_rate(t, p->step - 1), err);
     *row = (ath_epoch){.epoch = p->epoch + 1,
@@ -92,8 +92,9 @@ static ath_status make_row(struct ath__trainer *t, ath_epoch *row, ath_error *er
                        .data_wait = wait / (ath__seconds() - t->epoch_start),
                        .ema_loss = NAN,
                        .ema_top1 = NAN,
-                       .grad_norm = measured ? p->grad_norm_sum / (double)p->batch : NAN};
-    return t->network->settings.ema > 0.0 ? evaluate_average(t, row, err) : ATH_OK;
+                       .grad_norm = measured ? p->grad_norm_sum / (double)p->batch : NAN,
+                       .stage = t->staged ? p->stage + 1 : 0};
+    return t->stage.network->settings.ema > 0.0 ? evaluate_average(t, row, err) : ATH_OK;
 }
 
 static ath_status log_epoch(struct ath__trainer *t, const ath_epoch *row, ath_error *err) {
@@ -103,7 +104,7 @@ static ath_status log_epoch(struct ath__trainer *t, const ath_epoch *row, ath_er
         "\"epoch\":%lld,\"step\":%lld,\"lr\":%.9g,\"train_loss\":%.9g,\"train_top1\":%.6g,\"val_loss\":%.9g,"
         "\"val_top1\":%.6g,\"seconds\":%.3f,\"images_per_second\":%.1f,\"planned_bytes\":%zu",
         (long long)row->epoch, (long long)t->position.step, row->lr, row->train_loss, row->train_top1, row->val_loss,
-        row->val_top1, row->seconds, row->images_per_second, ath__network_planned(t->network));
+        row->val_top1, row->seconds, row->images_per_second, ath__network_planned(t->stage.network));
     if (isfinite(row->ema_loss))
         ath__str_printf(&text, ",\"ema_loss\":%.9g,\"ema_top1\":%.6g", row->ema_loss, row->ema_top1);
     if (isfinite(row->grad_norm)) ath__str_printf(&text, ",\"grad_norm\":%.9g", row->grad_norm);
@@ -116,14 +117,16 @@ static ath_status log_epoch(struct ath__trainer *t, const ath_epoch *row, ath_er
 /* Plateau: looks at the epoch's metric, decides about the rate from here on, and writes down what and why. Epochs that
  * end within the warm-up do not count. */
 static ath_status decide_rate(struct ath__trainer *t, const ath_epoch *row, ath_error *err) {
-    const struct ath__plateau_rule *rule = &t->rate.settings.plateau;
+    const struct ath__plateau_rule *rule = &t->stage.rate.settings.plateau;
     struct ath__plateau            *plateau = &t->position.plateau;
     const double values[ATH_PLATEAU_METRICS] = {row->val_top1, row->val_loss, row->train_top1, row->train_loss};
-    if (!t->rate.schedule->reads_metric || ath__rate_warming(&t->rate, t->position.step - 1)) return ATH_OK;
+    if (!t->stage.rate.schedule->reads_metric ||
+        ath__rate_warming(&t->stage.rate, t->position.step - t->position.stage_step - 1))
+        return ATH_OK;
     const char           *name = ath__plateau_metric_name((int)rule->metric);
-    double                value = values[(int)rule->metric], before = t->rate.peak * plateau->share;
-    ath__plateau_decision decision = ath__plateau_observe(plateau, rule, t->rate.peak, value);
-    double                after = t->rate.peak * plateau->share;
+    double                value = values[(int)rule->metric], before = t->stage.rate.peak * plateau->share;
+    ath__plateau_decision decision = ath__plateau_observe(plateau, rule, t->stage.rate.peak, value);
+    double                after = t->stage.rate.peak * plateau->share;
     char                  fields[320];
     if (decision == ATH_PLATEAU_DROP)
         ath__remark(t->hooks, "PLATEAU", false,
@@ -157,16 +160,21 @@ ath_status ath__trainer_finish_epoch(struct ath__trainer *t, ath_error *err) {
     return ath__watch_examine(&t->watch, p, false, err);
 }
 
+bool ath__trainer_at_target(const struct ath__trainer *t) {
+    double target = ath__config_real(t->config, "target_top1");
+    return target > 0.0 && t->position.best_epoch > 0 && t->position.best_top1 >= target;
+}
+
 bool ath__trainer_enough(struct ath__trainer *t) {
     const struct ath__position *p = &t->position;
-    double                      target = ath__config_real(t->config, "target_top1");
-    int64_t                     patience = ath__config_int(t->config, "patience");
-    if (target > 0.0 && p->best_epoch > 0 && p->best_top1 >= target) {
-        ath__remark(t->hooks, "TARGET", false, "target_top1=%g reached in epoch %lld", target,
-                    (long long)p->best_epoch);
+    int64_t                     patience = ath__config_int(t->stage.config, "patience");
+    int64_t                     since = p->best_epoch > p->stage_epoch ? p->best_epoch : p->stage_epoch;
+    if (ath__trainer_at_target(t)) {
+        ath__remark(t->hooks, "TARGET", false, "target_top1=%s reached in epoch %lld",
+                    ath__config_text(t->config, "target_top1"), (long long)p->best_epoch);
         return true;
     }
-    if (patience > 0 && p->epoch - p->best_epoch >= patience) {
+    if (patience > 0 && p->epoch - since >= patience) {
         ath__remark(t->hooks, "PATIENCE", false, "no better validation accuracy for %lld epochs: stopped",
                     (long long)patience);
         return true;

@@ -4,6 +4,7 @@
 
 #include "athanor/format.h"
 #include "athanor/train.h"
+#include "base/file.h"
 #include "train/network.h"
 
 /* How many tensors, and the names of the first ones: "conv1.weight, bn1.weight and 3 more". */
@@ -30,9 +31,16 @@ ath_status ath__weights_load(const ath_tensor_file *file, const char *path, stru
 void ath__weights_tell(const char *path, const ath_tensor_file *file, const struct ath__load_report *report,
                        const ath_hooks *hooks);
 
+/* Which options of the model the names in a file that did not fit speak for, as the end of a message; "" if none. */
+const char *ath__weights_advice(const ath_tensor_file *file, const ath_model *model);
+
+/* The file that weights=NAME means: NAME itself, or else weights/NAME in the folder of the user's data ($ATHANOR_DATA).
+ * ATH_DATA, saying where it was looked for, when it is in neither. */
+ath_status ath__weights_find(const char *name, char path[ATH_PATH_MAX], ath_error *err);
+
 /* weights= of a training run: loads, tells, and fails (ATH_DATA) when less than 90% of the tensors fitted, the head's
  * left aside, unless `partial`. */
-ath_status ath__weights_apply(const char *path, bool partial, const ath_hooks *hooks, struct ath__network *network,
+ath_status ath__weights_apply(const char *name, bool partial, const ath_hooks *hooks, struct ath__network *network,
                               ath_error *err);
 
 #endif

@@ -114,6 +114,14 @@ const char *ath_model_get(ath_model *model, const char *key) {
     return model->text;
 }
 
+bool ath__model_option_is(const ath_model *model, const char *key, const char *value) {
+    const struct ath__option *option = ath__option_find(option_table(model), key);
+    char                      text[64];
+    if (!option) return false;
+    ath__option_value_text(option, model->options, text, sizeof text);
+    return strcmp(text, value) == 0;
+}
+
 bool ath_model_option_at(ath_model *model, int i, ath_model_option *option) {
     const struct ath__option *row = option_table(model);
     for (; row->name && i > 0; i--) row++;

@@ -18,6 +18,9 @@ struct ath_model {
     char                                text[512]; /* what ath_model_get and ath_model_option_at handed out last */
 };
 
+/* Whether the model has an option of that name with that value now. */
+bool ath__model_option_is(const ath_model *model, const char *key, const char *value);
+
 /* How many training images the model's start is computed from; 0 = it needs none. */
 int64_t ath__model_start_images(const ath_model *model);
 /* Sets those parameters in a store of the model's. */

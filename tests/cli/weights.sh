@@ -62,4 +62,14 @@ grep -q 'weights (safetensors): all 10 tensors loaded' stderr || fault "eval doe
     fault "a head for other classes"
 grep -q '8 of 10 tensors loaded; the head is for 10 classes there and starts anew: fc3.weight, fc3.bias' stderr ||
     fault "train does not say that the head starts anew"
+
+# Norms that are folded into the convolutions: the names say so, and the message says which option fits.
+small=(model=mobilenetv2 model.width=0.05 data=digits data.n=60 resize=32 batch=20 epochs=1 threads=1)
+"$athanor" train "${small[@]}" model.bn=folded out=folded >stdout 2>stderr || fault "training with folded norms"
+"$athanor" train "${small[@]}" weights=folded/weights/last.safetensors out=none >stdout 2>stderr
+[ $? -eq 3 ] || fault "weights without norms are taken for a net with norms"
+grep -q 'folded into its convolutions: model.bn=folded fits' stderr || fault "train does not say which option fits"
+"$athanor" train "${small[@]}" model.bn=folded weights=folded/weights/last.safetensors out=again >stdout 2>stderr ||
+    fault "weights without norms"
+grep -q 'all 106 tensors loaded' stderr || fault "weights without norms do not all load"
 [ "$failures" -eq 0 ]

@@ -231,6 +231,10 @@ BUILD(dropped) {
     static const int32_t rng[] = {7, 11, 3, 0};
     return ath_dropout(g, v[0], constant_i32(g, rng, 4), 0.4);
 }
+BUILD(dropped_samples) {
+    static const int32_t rng[] = {7, 11, 3, 0};
+    return ath_drop_path(g, v[0], constant_i32(g, rng, 4), 0.4);
+}
 BUILD(cast_both) {
     ath_value low = ath__graph_apply(g, &ath__op_cast, &(ath_cast_attrs){ATH_F64}, &v[0], 1);
     ath_value back = ath__graph_apply(g, &ath__op_reorder, &(ath_cast_attrs){ATH_F32}, &low, 1);
@@ -324,6 +328,7 @@ static const struct gradient_case cases[] = {
     {"cross_entropy, soft targets, smoothing", loss_soft_smooth, {SHAPE(4, 5), SHAPE(4, 5)}, 0.1, 0.9},
     {"cross_entropy, labels, smoothing", loss_hard, {SHAPE(5, 7)}, 0, 0},
     {"dropout", dropped, {SHAPE(3, 9)}, 0, 0},
+    {"dropout of samples", dropped_samples, {SHAPE(9, 3)}, 0, 0},
     {"cast and reorder", cast_both, VECTOR, 0, 0},
     {"batch_sum", batch_summed, VECTOR, 0, 0},
 };

@@ -316,9 +316,10 @@ static void dropout_masks(void **state) {
     static double    x[SAMPLES * SIZE], expected[SAMPLES * SIZE];
     const double     p = 0.3, rng[] = {5, -7, 11, 2};
     int              kept = 0;
-    struct node_test test = {&ath__op_dropout,           &(ath_dropout_attrs){p, 4}, 2,
-                             {S(SAMPLES, 17, 59), S(4)}, {ATH_F32, ATH_I32},         {x, rng}};
-    const uint32_t   key[] = {5u ^ 2u, (uint32_t)-7};
+    struct node_test test = {
+        &ath__op_dropout, &(ath_dropout_attrs){.p = p, .id = 4}, 2, {S(SAMPLES, 17, 59), S(4)}, {ATH_F32, ATH_I32},
+        {x, rng}};
+    const uint32_t key[] = {5u ^ 2u, (uint32_t)-7};
     for (int i = 0; i < SAMPLES * SIZE; i++) {
         uint32_t draw[4], counter[] = {(uint32_t)(i % SIZE / 4), (uint32_t)(i / SIZE), 11, ATH_RNG_DROPOUT + 256 * 4};
         ath__philox(key, counter, draw);
@@ -331,10 +332,38 @@ static void dropout_masks(void **state) {
     /* Binomial with deviation sqrt(n p (1 - p)) = 25: five of them. */
     assert_true(fabs(kept - SAMPLES * SIZE * (1 - p)) < 5 * sqrt(SAMPLES * SIZE * p * (1 - p)));
     memset(expected, 0, sizeof expected);
-    test.attrs = &(ath_dropout_attrs){1.0, 0};
+    test.attrs = &(ath_dropout_attrs){.p = 1.0};
     check_node(&test, 0, expected);
-    test.attrs = &(ath_dropout_attrs){0.0, 0};
+    test.attrs = &(ath_dropout_attrs){.p = 0.0};
     check_node(&test, 0, x);
+}
+
+/* Per sample: the draw of its first element decides for all of it. */
+static void dropped_samples(void **state) {
+    (void)state;
+    enum { SAMPLES = 200, SIZE = 7 };
+    static double    x[SAMPLES * SIZE], expected[SAMPLES * SIZE];
+    const double     p = 0.2, rng[] = {5, -7, 11, 2};
+    int              kept = 0;
+    struct node_test test = {&ath__op_dropout,
+                             &(ath_dropout_attrs){.p = p, .id = 3, .per_sample = 1},
+                             2,
+                             {S(SAMPLES, SIZE), S(4)},
+                             {ATH_F32, ATH_I32},
+                             {x, rng}};
+    const uint32_t   key[] = {5u ^ 2u, (uint32_t)-7};
+    for (int n = 0; n < SAMPLES; n++) {
+        uint32_t draw[4], counter[] = {0, (uint32_t)n, 11, ATH_RNG_DROPOUT + 256 * 3};
+        ath__philox(key, counter, draw);
+        bool keep = draw[0] / 4294967296.0 >= p;
+        kept += keep;
+        for (int i = n * SIZE; i < (n + 1) * SIZE; i++) {
+            x[i] = i + 1;
+            expected[i] = keep ? (i + 1) / (1 - p) : 0;
+        }
+    }
+    check_node(&test, 0, expected);
+    assert_true(fabs(kept - SAMPLES * (1 - p)) < 5 * sqrt(SAMPLES * p * (1 - p)));
 }
 
 /* y0 = relu(a * s + b), y1 = silu'(b) * y0 with a (2,2), s (2,1), b (2). */
@@ -412,6 +441,7 @@ int main(void) {
         cmocka_unit_test(cross_entropy_extremes),
         cmocka_unit_test(hits_breaks_ties),
         cmocka_unit_test(dropout_masks),
+        cmocka_unit_test(dropped_samples),
         cmocka_unit_test(chain_runs_its_program),
         cmocka_unit_test(table_is_consistent),
         cmocka_unit_test(attributes_print_and_compare),

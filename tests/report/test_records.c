@@ -20,9 +20,9 @@
 
 #include <cmocka.h>
 
-static const ath_epoch rows[] = {{1, 0.1, 2.302585, 11.35, 1.234567891, 50.25, 1.5, 40000.0, 0.25, NAN, NAN, NAN},
-                                 {2, 1e-5, 0.1, 99.5, 0.05, 99.0, 1.25, 48000.0, 0.0, NAN, NAN, NAN},
-                                 {3, 0.05, NAN, 9.8, INFINITY, 9.8, 1.0, 60000.0, 1.0, NAN, NAN, NAN}};
+static const ath_epoch rows[] = {{1, 0.1, 2.302585, 11.35, 1.234567891, 50.25, 1.5, 40000.0, 0.25, NAN, NAN, NAN, 0},
+                                 {2, 1e-5, 0.1, 99.5, 0.05, 99.0, 1.25, 48000.0, 0.0, NAN, NAN, NAN, 0},
+                                 {3, 0.05, NAN, 9.8, INFINITY, 9.8, 1.0, 60000.0, 1.0, NAN, NAN, NAN, 0}};
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static char *read_text(const char *path, size_t *size) {

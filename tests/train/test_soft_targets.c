@@ -43,7 +43,8 @@ static void keep_losses(void *context, const struct ath__samples *given, const f
 
 static ath_status step(struct ath__network *network, const int32_t *first, const int32_t *other, const float *share,
                        double lr, float losses[BATCH], ath_error *err) {
-    struct ath__samples samples = {images, first, BATCH, other, share};
+    struct ath__samples samples = {
+        .images = images, .labels = first, .count = BATCH, .second = other, .weights = share};
     return ath__network_step(network, &samples, lr, 0, keep_losses, &losses, err);
 }
 

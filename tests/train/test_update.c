@@ -474,10 +474,10 @@ static void test_checkpoint_groups(void **state) {
     must(ath_config_create(&config, &err), &err);
     ath__plateau_start(&position.plateau);
     must(ath__checkpoint_save("groups.safetensors", saved, config, &position, &err), &err);
-    must(ath__checkpoint_load("groups.safetensors", same, config, &position, &err), &err);
-    assert_int_equal(ath__checkpoint_load("groups.safetensors", other, config, &position, &err), ATH_USAGE);
+    must(ath__checkpoint_restore("groups.safetensors", same, &err), &err);
+    assert_int_equal(ath__checkpoint_restore("groups.safetensors", other, &err), ATH_USAGE);
     assert_non_null(strstr(err.message, "parameter groups"));
-    assert_int_equal(ath__checkpoint_load("groups.safetensors", faster, config, &position, &err), ATH_USAGE);
+    assert_int_equal(ath__checkpoint_restore("groups.safetensors", faster, &err), ATH_USAGE);
     assert_non_null(strstr(err.message, "lr x3"));
     ath__network_destroy(saved);
     ath__network_destroy(other);

@@ -32,6 +32,13 @@ CASES = (
     ("mobilenetv2", {"padding": "same", "bn": "folded"}, 41),
     ("mobilenetv2", {"width": "1.4", "pool": "max"}, 42),
     ("mobilenetv2", {"width": "0.35", "activation": "silu"}, 43),
+    ("mobilenetv1", {}, 44),
+    ("mobilenetv3-small", {}, 45),
+    ("mobilenetv3-large", {}, 46),
+    ("mobilenetv3-small", {"width": "0.75", "padding": "same"}, 47),
+    ("efficientnet-b0", {}, 48),
+    ("shufflenetv2", {}, 49),
+    ("shufflenetv2-0.5", {}, 50),
 )
 
 

@@ -35,8 +35,8 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
     if (status == ATH_OK) status = ath__metrics_start(&metrics, ath_model_classes(source.model), true, err);
     if (status == ATH_OK) status = ath__tta_find(ath__config_text(source.config, "tta"), &tta, err);
     if (status == ATH_OK)
-        status =
-            ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"), loader, &metrics, err);
+        status = ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"),
+                                     &(struct ath__feed){.loader = loader}, &metrics, err);
     if (status == ATH_OK) status = ath__metrics_result(&metrics, info.class_names, tta->name, result, err);
     ath__loader_close(loader);
     ath_dataset_close(dataset);

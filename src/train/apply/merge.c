@@ -138,7 +138,7 @@ ath_status ath_merge(const ath_config *config, const char *path, ath_merge_resul
         ath__str_copy(result->from, sizeof result->from, ath_model_reparam(source.model));
         status = plain_model(&source, &plain, err);
     }
-    if (status == ATH_OK) status = ath__setup_network(source.config, plain, false, NULL, &network, err);
+    if (status == ATH_OK) status = ath__setup_network(source.config, plain, ATH_NETWORK_EVALUATES, NULL, &network, err);
     if (status == ATH_OK) status = merge_weights(source.network, network, err);
     if (status == ATH_OK) status = compare(source.network, network, &result->max_difference, err);
     if (status == ATH_OK) {

@@ -14,7 +14,7 @@ ath_status ath__trial_open(struct ath__trial *trial, const ath_config *config, c
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &trial->train_set, err));
     ATH_TRY(ath__setup_preprocess(config, trial->train_set, &trial->preprocess, err));
     ATH_TRY(ath__setup_model(config, trial->train_set, &trial->preprocess, &trial->model, err));
-    ATH_TRY(ath__setup_network(config, trial->model, true, hooks, &trial->network, err));
+    ATH_TRY(ath__setup_network(config, trial->model, ATH_NETWORK_TRAINS, hooks, &trial->network, err));
     ATH_TRY(ath__setup_loader(config, trial->train_set, &trial->preprocess, true, &trial->loader, err));
     ATH_TRY(ath__metrics_start(&trial->metrics, ath_model_classes(trial->model), false, err));
     ATH_TRY(ath__setup_class_weights(config, trial->train_set, trial->network, err));

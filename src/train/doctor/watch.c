@@ -22,8 +22,13 @@ static ath_status read_log(struct ath__watch *watch, ath_error *err) {
 
 ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, const struct ath__network *network,
                            const ath_dataset *train, const ath_dataset *val, int64_t steps_per_epoch,
-                           const struct ath__run_folder *folder, const ath_hooks *hooks, ath_error *err) {
-    memset(watch, 0, sizeof *watch);
+                           const struct ath__position *position, const struct ath__run_folder *folder,
+                           const ath_hooks *hooks, ath_error *err) {
+    struct ath__watch before = *watch;
+    ath__watch_close(watch);
+    memcpy(watch->told, before.told, sizeof before.told);
+    watch->told_count = before.told_count;
+    watch->stage_epoch = position->stage_epoch;
     watch->hooks = hooks;
     watch->folder = folder;
     watch->evidence.config = config;
@@ -35,8 +40,7 @@ ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, c
     watch->evidence.run.precision_missing =
         strcmp(ath__config_text(config, "precision"), "bf16") == 0 && !network->settings.bf16;
     ATH_TRY(read_log(watch, err));
-    struct ath__position start = {.epochs = NULL};
-    return watch->count == 0 ? ath__watch_examine(watch, &start, false, err) : ATH_OK;
+    return position->epoch == position->stage_epoch ? ath__watch_examine(watch, position, false, err) : ATH_OK;
 }
 
 void ath__watch_close(struct ath__watch *watch) {
@@ -98,10 +102,13 @@ ath_status ath__watch_examine(struct ath__watch *watch, const struct ath__positi
     struct ath__run_facts *run = &watch->evidence.run;
     ath_findings           findings;
     if (!watch->on) return ATH_OK;
-    run->epochs = position->epochs;
-    run->epoch_count = position->epoch_count;
-    run->vitals = watch->vitals;
-    run->vitals_count = watch->count;
+    int64_t rows = 0, vitals = 0; /* of the stages before */
+    while (rows < position->epoch_count && position->epochs[rows].epoch <= watch->stage_epoch) rows++;
+    while (vitals < watch->count && watch->vitals[vitals].epoch <= watch->stage_epoch) vitals++;
+    run->epochs = position->epochs ? position->epochs + rows : NULL;
+    run->epoch_count = position->epoch_count - rows;
+    run->vitals = watch->vitals ? watch->vitals + vitals : NULL;
+    run->vitals_count = watch->count - vitals;
     run->ended = ended;
     ATH_TRY(ath__doctor_examine(&watch->evidence, &findings, err));
     tell(watch, &findings);

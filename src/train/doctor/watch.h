@@ -17,6 +17,7 @@ struct ath__watch {
     struct ath__evidence          evidence;
     struct ath__vitals           *vitals; /* of all epochs */
     int64_t                       count, capacity;
+    int64_t                       stage_epoch; /* epochs in front of the stage */
     const ath_hooks              *hooks;
     const struct ath__run_folder *folder;
     const char                   *told[ATH_WATCH_MAX_CODES];
@@ -24,11 +25,13 @@ struct ath__watch {
     bool                          on;
 };
 
-/* Behind start or resume, when the folder is there. Reads the vitals that log.jsonl already has, and says what can be
- * seen before the first step. */
+/* Behind start or resume, when the folder is there, and once more for every stage, which is looked at alone; what was
+ * told before is not told again. Reads the vitals that log.jsonl already has, and says what can be seen before the
+ * first step. */
 ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, const struct ath__network *network,
                            const ath_dataset *train, const ath_dataset *val, int64_t steps_per_epoch,
-                           const struct ath__run_folder *folder, const ath_hooks *hooks, ath_error *err);
+                           const struct ath__position *position, const struct ath__run_folder *folder,
+                           const ath_hooks *hooks, ath_error *err);
 void       ath__watch_close(struct ath__watch *watch);
 
 /* Before and behind every step, at the position in front of it. */

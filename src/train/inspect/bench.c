@@ -100,7 +100,8 @@ ath_status ath_bench(const ath_config *config, ath_bench_result *result, ath_err
     ath__setup_threads(config);
     if (status == ATH_OK) status = ath__setup_model(bench.config, NULL, NULL, &bench.model, err);
     if (status == ATH_OK)
-        status = ath__setup_network(bench.config, bench.model, bench.train, NULL, &bench.network, err);
+        status = ath__setup_network(bench.config, bench.model, bench.train ? ATH_NETWORK_TRAINS : ATH_NETWORK_EVALUATES,
+                                    NULL, &bench.network, err);
     if (status == ATH_OK) status = ath__network_start(bench.network, ath__config_text(config, "init"), 1, err);
     if (status == ATH_OK) status = make_samples(&bench, err);
     if (status == ATH_OK) status = run_steps(&bench, err);

@@ -38,7 +38,9 @@ ath_status ath_graph_show(const ath_config *config, bool train, const char *stag
     struct ath__network *network = NULL;
     struct ath__plan    *plan = NULL;
     ath_status           status = ath__setup_model(config, NULL, NULL, &model, err);
-    if (status == ATH_OK) status = ath__setup_network(config, model, train, NULL, &network, err);
+    if (status == ATH_OK)
+        status =
+            ath__setup_network(config, model, train ? ATH_NETWORK_TRAINS : ATH_NETWORK_EVALUATES, NULL, &network, err);
     if (status == ATH_OK) {
         ath__network_trace(network, show_stage, &show);
         status = ath__program_plan(train ? network->train : network->eval, ath__config_int(config, "batch"), false,

@@ -156,7 +156,9 @@ ath_status ath_profile_model(const ath_config *config, ath_profile *profile, ath
     ath__setup_threads(config);
     ath_status status = ath__setup_model(config, NULL, NULL, &m.model, err);
     if (status == ATH_OK) status = ath_model_count(m.model, &counts, err);
-    if (status == ATH_OK) status = ath__setup_network(config, m.model, m.train, NULL, &m.network, err);
+    if (status == ATH_OK)
+        status = ath__setup_network(config, m.model, m.train ? ATH_NETWORK_TRAINS : ATH_NETWORK_EVALUATES, NULL,
+                                    &m.network, err);
     if (status == ATH_OK) status = ath__network_start(m.network, ath__config_text(config, "init"), 1, err);
     if (status == ATH_OK) status = run_steps(&m, batch, ath__config_int(config, "steps"), err);
     if (status == ATH_OK) status = ath__profile_layers(m.network, m.plan, batch, profile, err);

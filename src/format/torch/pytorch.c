@@ -6,7 +6,7 @@
  *     tar        the form of 2016, which is refused
  */
 #include "base/error.h"
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include <string.h>
 
@@ -55,6 +55,8 @@ const struct ath__tensor_format ath__tensor_format_pytorch = {
     .name = "pytorch",
     .summary =
         "PyTorch's .pth, .pt and .th: a pickled state_dict or net, in a zip or in the form before 1.6; never executed",
+    .endings = "pth pt th",
     .recognise = recognise,
     .read = read_file,
+    .write = ath__torch_write,
 };

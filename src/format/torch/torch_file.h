@@ -8,8 +8,8 @@
 #ifndef ATH_FORMAT_TORCH_FILE_H
 #define ATH_FORMAT_TORCH_FILE_H
 
-#include "format/pickle.h"
 #include "format/tensor_format.h"
+#include "format/torch/pickle.h"
 
 /* How the elements of a storage lie in the file. */
 struct ath__torch_type {
@@ -56,5 +56,8 @@ ath_status ath__torch_zip_read(const char *path, struct ath__tensor_owner *owner
                                ath_error *err);
 ath_status ath__torch_legacy_read(const char *path, struct ath__tensor_owner *owner, ath_tensor_file *file,
                                   ath_error *err);
+
+/* The write slot of the row: the zip form. */
+ath_status ath__torch_write(const char *path, const struct ath__tensors *what, struct ath__str *notes, ath_error *err);
 
 #endif

@@ -8,7 +8,7 @@
  */
 #include "base/error.h"
 #include "base/mem.h"
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * matrices) is gathered into a copy. A hostile file can make few bytes into many tensors, so a tensor may not have more
  * elements than its storage, and all copies together not more bytes than a small multiple of the file's.
  */
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include "base/error.h"
 

@@ -4,11 +4,11 @@
  * but for GLOBAL. One table row per instruction. Every instruction makes at most one value, so memory is bounded by the
  * number of instructions, which is; containers grow by what was on the stack.
  */
-#include "format/pickle.h"
+#include "format/torch/pickle.h"
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "format/pickle_machine.h"
+#include "format/torch/pickle_machine.h"
 
 #include <string.h>
 

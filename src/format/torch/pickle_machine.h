@@ -1,9 +1,9 @@
 /* The machine that pickles are programs for: bytes that are read, a stack of values with marks in it, and a memo of values
- * that are used again. The instructions are in format/pickle.c. */
+ * that are used again. The instructions are in format/torch/pickle.c. */
 #ifndef ATH_FORMAT_PICKLE_MACHINE_H
 #define ATH_FORMAT_PICKLE_MACHINE_H
 
-#include "format/pickle.h"
+#include "format/torch/pickle.h"
 
 enum { ATH_PICKLE_MAX_MARKS = 1000 };
 

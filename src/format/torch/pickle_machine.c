@@ -1,5 +1,5 @@
 /* The pickle machine's bytes, stack, marks and memo, every access checked. */
-#include "format/pickle_machine.h"
+#include "format/torch/pickle_machine.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -8,7 +8,7 @@
  * The class of a net is a name and stays one. Values may be shared and form circles, so the walk through a net is bounded
  * in depth and in steps.
  */
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include "base/error.h"
 #include "base/mem.h"
