@@ -80,7 +80,7 @@ def files():
         yield f"jpeg-turned-{turn}", saved(image, "JPEG", quality=90, exif=exif)
     exif = Image.Exif()
     exif[0x0112] = 6
-    for least in (90, 40, 20, 10):
+    for least in (90, 40, 20, 9):
         yield f"jpeg-least-{least}", saved(wide, "JPEG", quality=90)
     yield "jpeg-turned-least-20", saved(wide, "JPEG", quality=90, exif=exif)
 

@@ -145,8 +145,8 @@ static void choose_scale(struct reader *reader) {
     unsigned                       eighths = 8;
     bool wanted = reader->sink->hint.at_least_height > 0 || reader->sink->hint.at_least_width > 0;
     for (unsigned n = 4; wanted && n >= 1; n /= 2) {
-        if ((uint64_t)jpeg->image_height * n < 8 * least_height || (uint64_t)jpeg->image_width * n < 8 * least_width)
-            break;
+        uint64_t height = ((uint64_t)jpeg->image_height * n + 7) / 8, width = ((uint64_t)jpeg->image_width * n + 7) / 8;
+        if (height < least_height || width < least_width) break;
         eighths = n;
     }
     jpeg->scale_num = eighths;
