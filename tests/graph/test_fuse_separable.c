@@ -30,7 +30,8 @@ struct net {
 
 static ath_value conv(ath_graph *g, ath_value x, const char *name, int64_t out, int64_t in, int64_t k, int64_t stride) {
     ath_init         init = {.kind = ATH_INIT_WEIGHT, .from = ATH_NONE};
-    ath_conv2d_attrs attrs = {.stride = {stride, stride}, .pad = {k / 2, k / 2, k / 2, k / 2}, .groups = k > 1 ? out : 1};
+    ath_conv2d_attrs attrs = {
+        .stride = {stride, stride}, .pad = {k / 2, k / 2, k / 2, k / 2}, .groups = k > 1 ? out : 1};
     ath_scope_push(g, name);
     ath_value w = ath_param(g, "weight", ath_shape_of(out, in, k, k), init);
     ath_value y = ath_conv2d(g, x, w, ath_param(g, "bias", ath_shape_of(out), init), &attrs);
