@@ -184,6 +184,24 @@ typedef struct ath_analysis_entry {
 } ath_analysis_entry;
 ATH_API bool ath_analysis_at(int i, ath_analysis_entry *entry);
 
+/* One array that a network gave. */
+typedef struct ath_inferred {
+    const char *name, *dtype; /* the output's name; "float", "int64" ... */
+    const char *path;         /* of the .npy file; "" if none was written */
+    int         rank;
+    int64_t     dims[8];
+    double      min, max, sum;
+    int64_t     argmax; /* place of the maximum, counted over all elements */
+} ath_inferred;
+
+/* Runs a network on arrays: tensors in, tensors out, without any preprocessing. `model` is an ONNX file, whose graph runs
+ * as it stands, or a weights file that ath_eval takes. `inputs` are files of NumPy (.npy, .npz) or ONNX tensors (.pb). An
+ * ONNX graph's inputs are matched by name where the arrays have names of inputs, else in the graph's order; several
+ * files for a graph with a single input are run one after the other. Key out= is the folder for the outputs, one .npy
+ * each. Calls `each` (may be NULL) once per output. */
+ATH_API ath_status ath_infer(const ath_config *config, const char *model, const char *const *inputs, int input_count,
+                             void (*each)(const ath_inferred *inferred, void *context), void *context, ath_error *err);
+
 /* Parameters, multiply-accumulates and time, layer by layer, for the configuration's model and batch. */
 typedef struct ath_layer_profile {
     char    name[128], op[32], shape[64], impl[32];
@@ -244,6 +262,17 @@ typedef struct ath_export_result {
     char        notes[1024]; /* what the format has no place for: sentences, one a line */
 } ath_export_result;
 ATH_API ath_status ath_export(const ath_config *config, const char *path, ath_export_result *result, ath_error *err);
+
+/* Writes the tensors and the metadata of the file `from`, of any format, to `to`. Keys: format (empty: by the ending of
+ * `to`), names (format: parameters are called as the format's own users call them; keep: as in `from`). */
+typedef struct ath_convert_result {
+    const char *from, *to; /* formats */
+    int         tensors, metadata;
+    int64_t     bytes;
+    char        notes[1024]; /* what is different there: sentences, one a line */
+} ath_convert_result;
+ATH_API ath_status ath_convert(const ath_config *config, const char *from, const char *to, ath_convert_result *result,
+                               ath_error *err);
 
 #ifdef __cplusplus
 }

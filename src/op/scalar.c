@@ -96,6 +96,9 @@ static double unary_EXP(double x, double a, double b) {
 static double unary_LOG(double x, double a, double b) {
     return (void)a, (void)b, log(x);
 }
+static double unary_ERF(double x, double a, double b) {
+    return (void)a, (void)b, erf(x);
+}
 static double unary_ABS(double x, double a, double b) {
     return (void)a, (void)b, fabs(x);
 }

@@ -1,5 +1,5 @@
-/* Element-wise functions of one value: a*x + b, square, square root, reciprocal, exponential, logarithm, absolute
- * value, sign.
+/* Element-wise functions of one value: a*x + b, square, square root, reciprocal, exponential, logarithm, error
+ * function, absolute value, sign.
  *
  *     unary  x -> y of the same shape, y = f(x)
  */
@@ -45,6 +45,12 @@ static ath_value grad_EXP(ath_graph *g, ath_value dy, ath_value x, ath_value y, 
 static ath_value grad_LOG(ath_graph *g, ath_value dy, ath_value x, ath_value y, const ath_unary_attrs *attrs) {
     (void)y, (void)attrs;
     return ath_binary_op(g, dy, x, ATH_BINARY_DIV);
+}
+/* dy * 2 / sqrt(pi) * exp(-x^2) */
+static ath_value grad_ERF(ath_graph *g, ath_value dy, ath_value x, ath_value y, const ath_unary_attrs *attrs) {
+    (void)y, (void)attrs;
+    ath_value bell = ath_unary_op(g, ath_scale(g, ath_unary_op(g, x, ATH_UNARY_SQUARE), -1.0, 0.0), ATH_UNARY_EXP);
+    return ath_mul(g, dy, ath_scale(g, bell, 1.12837916709551257390, 0.0));
 }
 static ath_value grad_ABS(ath_graph *g, ath_value dy, ath_value x, ath_value y, const ath_unary_attrs *attrs) {
     (void)y, (void)attrs;

@@ -1,11 +1,13 @@
 /* Writing and reading model files.
  *
- * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "reparam", "input" (CxHxW),
+ * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "net" (the text
+ * of a network that is not the zoo's), "reparam", "input" (CxHxW),
  * "classes", "class_names" (JSON array), "preprocess" (JSON object), "version".
  */
 #include "train/model_file.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -76,6 +78,7 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
     meta_put(meta, "format", "athanor 1");
     meta_put(meta, "version", ATHANOR_VERSION);
     meta_put(meta, "model", ath_model_name(model));
+    if (ath_model_text(model)) meta_put(meta, "net", ath_model_text(model));
     ath_model_option option;
     for (int i = 0; ath_model_option_at(model, i, &option); i++) {
         char key[96];
@@ -191,15 +194,37 @@ bool ath__is_described(const ath_tensor_file *file) {
     return format && strncmp(format, "athanor ", 8) == 0 && ath_tensor_file_metadata(file, "model");
 }
 
+bool ath__is_model_file(const char *name) {
+    ath_tensor_file file;
+    if (!ath__file_exists(name) || ath_tensor_file_load(name, &file, NULL) != ATH_OK) return false;
+    bool described = ath__is_described(&file);
+    ath_tensor_file_free(&file);
+    return described;
+}
+
+ath_status ath__model_named(const char *name, ath_model **model, ath_error *err) {
+    struct ath__model_info info;
+    ath_tensor_file        file;
+    size_t                 length = strlen(name);
+    bool onnx = length > 5 && strcmp(name + length - 5, ".onnx") == 0; /* then its error is what one wants to read */
+    if (!onnx && !ath__is_model_file(name)) return ath_model_create(name, model, err);
+    ATH_TRY(ath__model_file_open(name, &file, model, &info, err));
+    ath__model_info_free(&info);
+    ath_tensor_file_free(&file);
+    return ATH_OK;
+}
+
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err) {
     memset(info, 0, sizeof *info);
     *model = NULL;
     ATH_TRY(ath_tensor_file_load(path, file, err));
     const char *name = ath__is_described(file) ? ath_tensor_file_metadata(file, "model") : NULL;
-    ath_status  status = name ? ath_model_create(name, model, err)
-                              : ath__fail(err, ATH_DATA, path,
-                                          "this file does not say which model it is: give model=NAME beside weights=");
+    const char *net = name ? ath_tensor_file_metadata(file, "net") : NULL;
+    ath_status  status = net    ? ath_model_create_text(name, net, strlen(net), model, err)
+                         : name ? ath_model_create(name, model, err)
+                                : ath__fail(err, ATH_DATA, path,
+                                            "this file does not say which model it is: give model=NAME beside weights=");
     if (status == ATH_OK) status = configure(file, path, *model, err);
     if (status == ATH_OK) {
         read_preprocess(ath_tensor_file_metadata(file, "preprocess"), &info->preprocess);

@@ -24,6 +24,12 @@ ath_status ath__model_file_save(const char *path, const struct ath__network *net
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err);
 
+/* The model that model= names: of the zoo, of a YAML file, or the one that a model file (ONNX's, or Athanor's own)
+ * describes. */
+ath_status ath__model_named(const char *name, ath_model **model, ath_error *err);
+/* Whether the name is that of a model file, whose weights come with it. */
+bool ath__is_model_file(const char *name);
+
 /* Whether the file says which model it is of: one that Athanor wrote. */
 bool ath__is_described(const ath_tensor_file *file);
 

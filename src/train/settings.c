@@ -134,6 +134,8 @@ static const struct ath__setting table[] = {
     FLAG("overwrite", "false", "write into a run folder that already holds a run"),
     INT("checkpoint.seconds", "60", 0, 1e9, "longest time between two checkpoints; also one after every epoch"),
     TEXT("format", "", "export, convert: format to write; empty = by the ending of the file's name"),
+    CHOICE("names", "format", "format|keep",
+           "convert: names of parameters as the format's users have them, or as they are"),
     TEXT("run", "", "run folder whose best model is meant; empty = runs/last"),
     CHOICE(
         "tta", "none", "none|flip|flip_shift",

@@ -35,6 +35,9 @@ FN(unary_EXP) {
 FN(unary_LOG) {
     return UNUSED_B_P_Q, v_log(a);
 }
+FN(unary_ERF) {
+    return UNUSED_B_P_Q, v_erf(a);
+}
 FN(unary_ABS) {
     return UNUSED_B_P_Q, v_abs(a);
 }
