@@ -1,7 +1,8 @@
 /* Writing and reading model files.
  *
  * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "reparam", "input" (CxHxW),
- * "classes", "class_names" (JSON array), "preprocess" (JSON object), "version".
+ * "classes", "class_names" (JSON array), "unseen_classes" (JSON array of numbers: classes without training images, if there
+ * are any), "preprocess" (JSON object), "version".
  */
 #include "train/model_file.h"
 
@@ -22,6 +23,7 @@ enum { MAX_METADATA = 80 };
 void ath__model_info_free(struct ath__model_info *info) {
     for (int c = 0; info->class_names && c < info->classes; c++) ath__free(info->class_names[c]);
     ath__free(info->class_names);
+    ath__free(info->unseen);
     memset(info, 0, sizeof *info);
 }
 
@@ -94,6 +96,11 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
     for (int c = 0; info->class_names && c < info->classes; c++)
         json_array_append_new(names, json_string(info->class_names[c]));
     meta_json(meta, "class_names", names);
+    if (!info->unseen) return;
+    json_t *unseen = json_array();
+    for (int c = 0; c < info->classes; c++)
+        if (info->unseen[c]) json_array_append_new(unseen, json_integer(c));
+    meta_json(meta, "unseen_classes", unseen);
 }
 
 bool ath__is_model_tensor(const struct ath__entry *entry) {
@@ -171,6 +178,25 @@ static ath_status read_class_names(const char *text, int classes, struct ath__mo
     return status;
 }
 
+static ath_status read_unseen(const char *text, int classes, struct ath__model_info *info, ath_error *err) {
+    json_t    *json = text ? json_loads(text, 0, NULL) : NULL;
+    ath_status status = ATH_OK;
+    if (json_array_size(json) > 0) {
+        info->unseen = ATH_NEW_ARRAY(bool, classes);
+        if (!info->unseen) status = ath__fail_memory(err, "classes");
+    }
+    for (size_t i = 0; status == ATH_OK && i < json_array_size(json); i++) {
+        json_int_t c = json_integer_value(json_array_get(json, i));
+        if (c >= 0 && c < classes) info->unseen[c] = true;
+    }
+    json_decref(json);
+    return status;
+}
+
+void ath__model_file_preprocess(const ath_tensor_file *file, struct ath__preprocess *preprocess) {
+    read_preprocess(ath_tensor_file_metadata(file, "preprocess"), preprocess);
+}
+
 /* Options, input and classes as the metadata says. */
 static ath_status configure(const ath_tensor_file *file, const char *path, ath_model *model, ath_error *err) {
     for (int i = 0; i < file->metadata_count; i++)
@@ -204,6 +230,8 @@ ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_mod
     if (status == ATH_OK) {
         read_preprocess(ath_tensor_file_metadata(file, "preprocess"), &info->preprocess);
         status = read_class_names(ath_tensor_file_metadata(file, "class_names"), ath_model_classes(*model), info, err);
+        if (status == ATH_OK)
+            status = read_unseen(ath_tensor_file_metadata(file, "unseen_classes"), info->classes, info, err);
     }
     if (status != ATH_OK) {
         ath_model_destroy(*model);

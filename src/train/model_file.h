@@ -13,6 +13,7 @@ struct ath__model_info {
     struct ath__preprocess preprocess;
     char                 **class_names; /* classes entries; owned; may be NULL */
     int                    classes;
+    bool *unseen; /* classes entries: no training image is of this class; owned; NULL = all were seen */
 };
 void ath__model_info_free(struct ath__model_info *info);
 
@@ -23,6 +24,9 @@ ath_status ath__model_file_save(const char *path, const struct ath__network *net
 /* Makes the model that the file describes (ATH_DATA if it does not say which) and reads its metadata. */
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err);
+
+/* How images become the input of a described file's network. */
+void ath__model_file_preprocess(const ath_tensor_file *file, struct ath__preprocess *preprocess);
 
 /* Whether the file says which model it is of: one that Athanor wrote. */
 bool ath__is_described(const ath_tensor_file *file);

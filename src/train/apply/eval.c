@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "train/evaluate.h"
+#include "train/seen.h"
 #include "train/settings.h"
 #include "train/source.h"
 
@@ -38,6 +39,7 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
         status = ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"),
                                      &(struct ath__feed){.loader = loader}, &metrics, err);
     if (status == ATH_OK) status = ath__metrics_result(&metrics, info.class_names, tta->name, result, err);
+    if (status == ATH_OK) ath__seen_score(&source.info, result);
     ath__loader_close(loader);
     ath_dataset_close(dataset);
     ath__metrics_free(&metrics);
