@@ -97,9 +97,6 @@ const struct ath__graph_format *ath__graph_format_at(int i);
 const struct ath__graph_format *ath__graph_format_find(const char *name);
 const struct ath__graph_format *ath__graph_format_of(const char *path);
 
-/* Is the path's ending one of `endings`? Letters' case does not matter. */
-bool ath__path_ends(const char *path, const char *endings);
-
 /* The error for a node that a format cannot express: "layer1.0.relu: <format> has no ...". */
 ath_status ath__export_refuse(const struct ath__export *net, const struct ath__node *node, const char *format,
                               const char *why, ath_error *err);

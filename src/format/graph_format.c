@@ -2,9 +2,9 @@
 #include "athanor/format.h"
 #include "base/error.h"
 #include "format/export.h"
+#include "format/tensor_format.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const struct ath__graph_format *const formats[] = {
 #define ATH_GRAPH_FORMAT(name) &ath__graph_format_##name,
@@ -21,18 +21,6 @@ const struct ath__graph_format *ath__graph_format_find(const char *name) {
     for (int i = 0; i < FORMATS; i++)
         if (strcmp(formats[i]->name, name) == 0) return formats[i];
     return NULL;
-}
-
-bool ath__path_ends(const char *path, const char *endings) {
-    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path, *dot = strrchr(file, '.');
-    if (!dot || dot == file) return false;
-    for (const char *at = endings; *at;) {
-        size_t length = strcspn(at, " ");
-        if (strlen(dot + 1) == length && strncasecmp(dot + 1, at, length) == 0) return true;
-        at += length;
-        at += *at == ' ';
-    }
-    return false;
 }
 
 const struct ath__graph_format *ath__graph_format_of(const char *path) {

@@ -207,11 +207,19 @@ static bool recognise(const unsigned char *bytes, size_t size) {
     return size > LENGTH_BYTES && bytes[LENGTH_BYTES] == '{' && read_length(bytes) >> 32 == 0;
 }
 
+static ath_status write_file(const char *path, const struct ath__tensors *what, struct ath__str *notes,
+                             ath_error *err) {
+    (void)notes;
+    return ath_safetensors_save(path, what->tensors, what->tensor_count, what->metadata, what->metadata_count, err);
+}
+
 const struct ath__tensor_format ath__tensor_format_safetensors = {
     .name = "safetensors",
     .summary = "tensors by name behind a JSON header; what Athanor writes",
+    .endings = "safetensors",
     .recognise = recognise,
     .read = read_file,
+    .write = write_file,
 };
 
 ath_status ath_safetensors_load(const char *path, ath_tensor_file *file, ath_error *err) {
@@ -222,10 +230,6 @@ static int by_width_then_name(const void *a, const void *b) {
     const ath_named_tensor *x = *(const ath_named_tensor *const *)a, *y = *(const ath_named_tensor *const *)b;
     size_t                  wx = ath_dtype_size(x->tensor.dtype), wy = ath_dtype_size(y->tensor.dtype);
     return wx != wy ? (wx < wy ? 1 : -1) : strcmp(x->name, y->name);
-}
-
-static size_t tensor_bytes(const ath_tensor *tensor) {
-    return (size_t)ath_shape_count(&tensor->shape) * ath_dtype_size(tensor->dtype);
 }
 
 /* Sets a key that is not there yet; takes `value`. false for a key that is, or text that is not UTF-8. */
@@ -253,7 +257,7 @@ static ath_status make_header(const char *path, const ath_named_tensor *const *s
         if (!set_new(meta, metadata[i].key, json_string(metadata[i].value))) refused = metadata[i].key;
     if (metadata_count > 0) json_object_set(root, "__metadata__", meta);
     for (int i = 0; i < count && !refused; i++) {
-        json_int_t end = at + (json_int_t)tensor_bytes(&sorted[i]->tensor);
+        json_int_t end = at + (json_int_t)ath__tensor_bytes(&sorted[i]->tensor);
         if (strcmp(sorted[i]->name, "__metadata__") == 0 ||
             !set_new(root, sorted[i]->name, entry_json(&sorted[i]->tensor, at, end)))
             refused = sorted[i]->name;
@@ -295,7 +299,7 @@ ath_status ath_safetensors_save(const char *path, const ath_named_tensor *tensor
     ATH_TRY_DONE(ath__file_writer_open(&writer, path, err));
     status = write_header(&writer, header, err);
     for (int i = 0; i < tensor_count && status == ATH_OK; i++)
-        status = ath__file_writer_append(&writer, sorted[i]->tensor.data, tensor_bytes(&sorted[i]->tensor), err);
+        status = ath__file_writer_append(&writer, sorted[i]->tensor.data, ath__tensor_bytes(&sorted[i]->tensor), err);
     if (status == ATH_OK)
         status = ath__file_writer_commit(&writer, err);
     else

@@ -6,6 +6,7 @@
 #include "format/tensor_format.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct ath__tensor_format *const formats[] = {
 #define ATH_TENSOR_FORMAT(name) &ath__tensor_format_##name,
@@ -46,9 +47,29 @@ ath_status ath_tensor_file_load(const char *path, ath_tensor_file *file, ath_err
     return ath__tensor_file_open(path, NULL, file, err);
 }
 
+const struct ath__tensor_format *ath__tensor_format_row(int i) {
+    return i >= 0 && i < FORMATS ? formats[i] : NULL;
+}
+
+const struct ath__tensor_format *ath__tensor_format_find(const char *name) {
+    for (int i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i]->name, name) == 0) return formats[i];
+    return NULL;
+}
+
+const struct ath__tensor_format *ath__tensor_format_of(const char *path) {
+    for (int i = 0; i < FORMATS; i++)
+        if (ath__path_ends(path, formats[i]->endings)) return formats[i];
+    return NULL;
+}
+
+size_t ath__tensor_bytes(const ath_tensor *tensor) {
+    return (size_t)ath_shape_count(&tensor->shape) * ath_dtype_size(tensor->dtype);
+}
+
 bool ath_tensor_format_at(int i, ath_tensor_format *format) {
     if (i < 0 || i >= FORMATS) return false;
-    *format = (ath_tensor_format){formats[i]->name, formats[i]->summary};
+    *format = (ath_tensor_format){formats[i]->name, formats[i]->summary, formats[i]->endings};
     return true;
 }
 
@@ -72,6 +93,18 @@ const ath_tensor *ath_tensor_file_find(const ath_tensor_file *file, const char *
     for (int i = 0; i < file->tensor_count; i++)
         if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i].tensor;
     return NULL;
+}
+
+bool ath__path_ends(const char *path, const char *endings) {
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path, *dot = strrchr(file, '.');
+    if (!dot || dot == file) return false;
+    for (const char *at = endings; *at;) {
+        size_t length = strcspn(at, " ");
+        if (strlen(dot + 1) == length && strncasecmp(dot + 1, at, length) == 0) return true;
+        at += length;
+        at += *at == ' ';
+    }
+    return false;
 }
 
 ath_status ath__tensor_text_check(const char *path, const char *text, ath_error *err) {

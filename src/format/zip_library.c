@@ -14,7 +14,7 @@ ath_status ath__zip_library_load(ath_error *err) {
     };
     static struct ath__lazy library = {
         .files = files,
-        .need = "PyTorch's zip files need libzip",
+        .need = "PyTorch's and NumPy's zip files need libzip",
         .names = names,
         .count = sizeof names / sizeof names[0],
         .table = &ath__zip_library,

@@ -5,6 +5,7 @@
  * both differ by the rounding of one forward pass: u * sqrt(terms of the longest sum) per layer, over the layers.
  */
 #include "format/export.h"
+#include "format/tensor_format.h"
 #include "graph/interp.h"
 #include "graph/pass.h"
 #include "support/small_network.h"

@@ -1,6 +1,6 @@
 /* Fuzzes the pickle reader: any bytes give a tree or one error, and a tree can be walked as far as one cares to. */
 #include "base/mem.h"
-#include "format/pickle.h"
+#include "format/torch/pickle.h"
 
 #include <stdint.h>
 #include <stdlib.h>

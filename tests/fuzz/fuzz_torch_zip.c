@@ -1,6 +1,6 @@
 /* Fuzzes PyTorch's zip form: any bytes give tensors whose data can be read whole, or one error. */
 #include "base/mem.h"
-#include "format/torch_file.h"
+#include "format/torch/torch_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>
