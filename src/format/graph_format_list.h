@@ -1,2 +1,3 @@
 /* The formats that networks are exported in: one row each. */
+ATH_GRAPH_FORMAT(c99)
 ATH_GRAPH_FORMAT(text)
