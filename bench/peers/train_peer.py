@@ -52,12 +52,30 @@ def allocators():
     return found
 
 
-def candidates(compiled):
-    """Names `layout+allocator[+compile]` of every set-up that `best` tries."""
+def candidates(mode, compiled):
+    """Names `layout+allocator[+how]` of every set-up that `best` tries. For inference also the two ways in which PyTorch
+    folds batch norms and fuses: `traced` (torch.jit.optimize_for_inference) and `compile` (torch.compile with frozen
+    weights)."""
     names = [f"{layout}+{a}" for layout in ("nchw", "nhwc") for a in ("stock", *allocators())]
-    if compiled:
-        names += [f"{name}+compile" for name in names]
-    return names
+    ways = ["traced", "compile"] if mode == "infer" else ["compile"] if compiled else []
+    return names + [f"{name}+{way}" for way in ways for name in names]
+
+
+def optimized(net, images, precision, words):
+    """The net as the candidate's words say."""
+    import torch
+
+    if "traced" in words:
+        low = torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=False)
+        with torch.no_grad(), low:
+            return torch.jit.optimize_for_inference(torch.jit.trace(net, images))
+    if "compile" not in words:
+        return net
+    if not net.training:
+        import torch._inductor.config
+
+        torch._inductor.config.freezing = True
+    return torch.compile(net)
 
 
 def peak_rss_mib():
@@ -90,7 +108,7 @@ def measure(args):
         net = net.to(memory_format=torch.channels_last)
         images = images.to(memory_format=torch.channels_last)
     net.train(args.mode == "train")
-    forward = torch.compile(net) if "compile" in words else net
+    forward = optimized(net, images, args.precision, words)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=args.precision == "bf16")
 
@@ -104,7 +122,7 @@ def measure(args):
         return loss.item() if index % 10 == 0 else None
 
     def infer_step(_):
-        with torch.inference_mode(), autocast:
+        with torch.no_grad(), autocast:
             forward(images)
 
     step = train_step if args.mode == "train" else infer_step
@@ -161,7 +179,7 @@ def run_candidate(args, name, seconds, min_steps):
 def probe(args):
     """The fastest candidate's name, by the shortest step of a brief run of each."""
     best, best_ms = None, float("inf")
-    for name in args.candidates.split(",") if args.candidates else candidates(args.compile):
+    for name in args.candidates.split(",") if args.candidates else candidates(args.mode, args.compile):
         result = run_candidate(args, name, args.probe_seconds, 2)
         if result is None:
             continue
@@ -185,7 +203,7 @@ def main():
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--probe-seconds", type=float, default=3, help="per candidate of --config best")
     parser.add_argument("--candidates", default="", help="the set-ups that best tries, with commas; all by default")
-    parser.add_argument("--compile", action="store_true", help="let --config best try torch.compile too")
+    parser.add_argument("--compile", action="store_true", help="let --config best try torch.compile for training too")
     parser.add_argument("--huge-stock", action="store_true", help="huge pages for the candidates named stock as well")
     parser.add_argument("--pick", action="store_true", help="print the name of the best candidate and stop")
     parser.add_argument("--here", action="store_true", help="measure in this process and its environment")

@@ -184,6 +184,12 @@ typedef struct ath_cast_attrs {
     int64_t dtype; /* ath_dtype */
 } ath_cast_attrs;
 
+/* A separable block, fused for inference: 1x1 expansion, depth-wise window, 1x1 projection (op/separable.c). */
+typedef struct ath_separable_attrs {
+    int64_t stride[2], pad[4];          /* the window's, as a convolution's */
+    int64_t expand_act, depth_act, act; /* ath_act behind each step; act is the last one's */
+} ath_separable_attrs;
+
 /* A fused chain of element-wise steps, run tile by tile. Step i reads operands written as: 0 .. inputs-1 = inputs,
  * inputs + j = result of step j. */
 typedef enum ath_chain_code { ATH_CHAIN_UNARY, ATH_CHAIN_BINARY, ATH_CHAIN_ACT, ATH_CHAIN_ACT_GRAD } ath_chain_code;

@@ -10,6 +10,7 @@
 #define ATH_DATA_LOADER_H
 
 #include "athanor/data.h"
+#include "data/resize.h"
 
 struct ath__loader;
 
@@ -21,16 +22,12 @@ enum ath__fit {
     ATH_FIT_CROP,    /* the middle is cut out of the image as read */
 };
 
-/* In the order of "bilinear|bicubic|nearest|box". */
-enum ath__interpolation_choice { ATH_FILTER_BILINEAR, ATH_FILTER_BICUBIC, ATH_FILTER_NEAREST, ATH_FILTER_BOX };
-#define ATH_FILTER_CHOICES "bilinear|bicubic|nearest|box"
-
 /* How an image becomes network input; also kept in the model file. */
 struct ath__preprocess {
     int           height, width; /* of the network input; 0 = as read */
     enum ath__fit fit;
     int           fit_height, fit_width;
-    int           filter;                /* how pixels are computed when resizing */
+    int           filter;                /* enum ath__filter: how pixels are computed when resizing */
     double        mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
 };
 

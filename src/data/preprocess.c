@@ -101,10 +101,15 @@ static int middle(int size, int cut) {
     return over % 2 == 0 ? half : half + half % 2;
 }
 
+/* The part of an image of that size that becomes the network input. */
+static struct ath__part middle_part(const struct ath__preprocessor *p, int height, int width) {
+    return (struct ath__part){middle(height, p->height), middle(width, p->width), p->height, p->width};
+}
+
 ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct ath__picture *picture,
                                  struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
-    struct ath__box whole = {0, 0, picture->height, picture->width}, window = {0, 0, p->height, p->width};
-    int             height, width;
+    struct ath__part whole = {0, 0, picture->height, picture->width}, window;
+    int              height, width;
     resized_size(p, picture->height, picture->width, &height, &width);
     if (height > MOST_RESIZED || width > MOST_RESIZED)
         return ath__fail(err, ATH_DATA, NULL, "an image of %dx%d pixels is too long and thin to be resized",
@@ -113,8 +118,7 @@ ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct
         return ath__fail(err, ATH_DATA, NULL,
                          "an image of %dx%d pixels is too small for crop=%dx%d: have it resized first (resize=)",
                          picture->height, picture->width, p->height, p->width);
-    window.top = middle(height, p->height);
-    window.left = middle(width, p->width);
+    window = middle_part(p, height, width);
     return ath__fitter_fit(fitter, picture, &whole, height, width, p->settings.filter, &window, dst, err);
 }
 
@@ -123,13 +127,15 @@ ath_status ath__preprocessor_plan(const struct ath__preprocessor *p, int height,
     int to_height, to_width;
     resized_size(p, height, width, &to_height, &to_width);
     if (height == to_height && width == to_width) return ATH_OK;
-    return ath__fitter_plan(fitter, height, width, to_height, to_width, p->settings.filter, err);
+    if (to_height < p->height || to_width < p->width) return ATH_OK; /* fitting says what is wrong */
+    struct ath__part window = middle_part(p, to_height, to_width);
+    return ath__fitter_plan(fitter, height, width, to_height, to_width, p->settings.filter, &window, err);
 }
 
 ath_status ath__preprocessor_cut(const struct ath__preprocessor *p, const struct ath__picture *picture,
-                                 const struct ath__box *box, struct ath__fitter *fitter, unsigned char *dst,
+                                 const struct ath__part *box, struct ath__fitter *fitter, unsigned char *dst,
                                  ath_error *err) {
-    struct ath__box window = {0, 0, p->height, p->width};
+    struct ath__part window = {0, 0, p->height, p->width};
     return ath__fitter_fit(fitter, picture, box, p->height, p->width, p->settings.filter, &window, dst, err);
 }
 

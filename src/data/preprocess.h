@@ -35,7 +35,7 @@ ath_status ath__preprocessor_plan(const struct ath__preprocessor *preprocessor, 
                                   struct ath__fitter *fitter, ath_error *err);
 /* The part of the picture in `box` becomes the whole image. */
 ath_status ath__preprocessor_cut(const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
-                                 const struct ath__box *box, struct ath__fitter *fitter, unsigned char *dst,
+                                 const struct ath__part *box, struct ath__fitter *fitter, unsigned char *dst,
                                  ath_error *err);
 
 /* src u8 -> dst f32, both (channels, height, width). */

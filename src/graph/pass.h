@@ -34,6 +34,10 @@ struct ath__assign_options {
 };
 ath_status ath__pass_assign(ath_graph *graph, const struct ath__assign_options *options, ath_error *err);
 
+/* A depth-wise convolution and the 1x1 convolutions around it become one node where the device has an implementation
+ * for all of it. Inference only. */
+ath_status ath__pass_fuse_separable(ath_graph *graph, const struct ath__assign_options *options, ath_error *err);
+
 /* Is the node's output just another view of its first operand's memory? (reshape of a layout that allows it, a cast to
  * the same type, a batch_sum over one micro-batch) */
 bool ath__node_is_view(const ath_graph *graph, const struct ath__node *node, bool accumulate);

@@ -1,6 +1,6 @@
 /* From a graph to a flat list of kernel calls: the pipeline, emission, running.
  *
- *     order, fold, [merge_affine], fuse_norm, fuse_act, fuse_chain, [precision], assign, memory, emit
+ *     order, fold, [merge_affine], fuse_norm, fuse_act, [fuse_separable], fuse_chain, [precision], assign, memory, emit
  */
 #include "graph/plan.h"
 
@@ -75,6 +75,7 @@ static ath_status run_passes(ath_graph *graph, const struct ath__compile_options
     ATH_TRY(ath__graph_order(graph, err));
     ATH_TRY(after_pass(options, "build", graph, err));
     ATH_TRY(ath__pass_verify(graph, err));
+    struct ath__assign_options assign = {.device = options->device, .only = options->only, .layout = options->layout};
     ATH_TRY(ath__pass_fold(graph, err));
     ATH_TRY(after_pass(options, "fold", graph, err));
     if (!options->no_fuse) {
@@ -86,6 +87,10 @@ static ath_status run_passes(ath_graph *graph, const struct ath__compile_options
         ATH_TRY(after_pass(options, "fuse_norm", graph, err));
         ATH_TRY(ath__pass_fuse_act(graph, err));
         ATH_TRY(after_pass(options, "fuse_act", graph, err));
+        if (!options->training && !options->bf16) {
+            ATH_TRY(ath__pass_fuse_separable(graph, &assign, err));
+            ATH_TRY(after_pass(options, "fuse_separable", graph, err));
+        }
         ATH_TRY(ath__pass_fuse_chain(graph, err));
         ATH_TRY(after_pass(options, "fuse_chain", graph, err));
     }
@@ -93,7 +98,6 @@ static ath_status run_passes(ath_graph *graph, const struct ath__compile_options
         ATH_TRY(ath__pass_precision(graph, err));
         ATH_TRY(after_pass(options, "precision", graph, err));
     }
-    struct ath__assign_options assign = {.device = options->device, .only = options->only, .layout = options->layout};
     ATH_TRY(ath__pass_assign(graph, &assign, err));
     return after_pass(options, "assign", graph, err);
 }

@@ -2,6 +2,7 @@
 ATH_OP(conv2d)
 ATH_OP(conv2d_dgrad)
 ATH_OP(conv2d_wgrad)
+ATH_OP(separable)
 ATH_OP(matmul)
 ATH_OP(batch_norm)
 ATH_OP(batch_norm_grad)

@@ -7,6 +7,7 @@
 #include "base/parallel.h"
 #include "data/augment/augment.h"
 #include "train/data_start.h"
+#include "train/model_file.h"
 #include "train/settings.h"
 #include "train/setup_update.h"
 #include "train/weights.h"
@@ -42,7 +43,8 @@ ath_status ath__setup_data(const ath_config *config, ath_split split, ath_datase
         options[count] = (ath_option_pair){pair.key, pair.value};
         count++;
     }
-    const char *bad_images = ath__config_text(config, "bad_images");
+    const char *bad_images = ath__config_text(config, "bad_images"), *labels = ath__config_text(config, "labels");
+    if (*labels) options[count++] = (ath_option_pair){"labels", labels};
     if (strcmp(bad_images, "stop") != 0) options[count++] = (ath_option_pair){"bad_images", bad_images};
     return ath_dataset_open(name, split, options, count, dataset, err);
 }
@@ -86,11 +88,24 @@ static ath_status apply_model_options(const ath_config *config, ath_model *model
     return classes > 0 ? ath_model_set_classes(model, (int)classes, err) : ATH_OK;
 }
 
+/* input= beside a data set may only repeat what its images are. */
+static ath_status check_input(const ath_dataset *dataset, const struct ath__preprocess *preprocess,
+                              const ath_model *model, ath_error *err) {
+    ath_dataset_info info = ath_dataset_describe(dataset);
+    int              channels, height, width, rows = preprocess->height ? preprocess->height : info.height;
+    int              columns = preprocess->width ? preprocess->width : info.width;
+    ath_model_input(model, &channels, &height, &width);
+    if (channels == info.channels && height == rows && width == columns) return ATH_OK;
+    return ath__fail(err, ATH_USAGE, "input",
+                     "input=%dx%dx%d does not fit the images, which come as %dx%dx%d (resize= sets their size)",
+                     channels, height, width, info.channels, rows, columns);
+}
+
 ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err) {
     const char *name = ath__config_text(config, "model");
     if (!*name) return ath__fail(err, ATH_USAGE, "model", "which model? Give model=NAME ('athanor models' lists them)");
-    ATH_TRY(ath_model_create(name, model, err));
+    ATH_TRY(ath__model_named(name, model, err));
     ath_status status = ATH_OK;
     if (dataset) {
         ath_dataset_info info = ath_dataset_describe(dataset);
@@ -100,6 +115,7 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
         if (status == ATH_OK) status = ath_model_set_classes(*model, info.classes, err);
     }
     if (status == ATH_OK) status = apply_model_options(config, *model, err);
+    if (status == ATH_OK && dataset) status = check_input(dataset, preprocess, *model, err);
     if (status == ATH_OK && dataset && ath_model_classes(*model) < ath_dataset_describe(dataset).classes)
         status = ath__fail(err, ATH_USAGE, "classes", "classes=%d is too few for the %d classes of the data set",
                            ath_model_classes(*model), ath_dataset_describe(dataset).classes);
@@ -157,6 +173,7 @@ ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
     ATH_TRY(
         ath__network_start(network, ath__config_text(config, "init"), (uint64_t)ath__config_int(config, "seed"), err));
     if (*ath__config_text(config, "resume")) return ATH_OK;
+    if (!*weights && ath__is_model_file(ath__config_text(config, "model"))) weights = ath__config_text(config, "model");
     ATH_TRY(ath__data_start(network, train, preprocess, err));
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(config, "weights.partial"), hooks, network, err));

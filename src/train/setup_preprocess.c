@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/option.h"
 #include "base/str.h"
+#include "train/model_file.h"
 #include "train/settings.h"
 #include "train/setup.h"
 
@@ -58,7 +59,7 @@ static ath_status choose_fit(const ath_config *config, struct ath__preprocess *p
     int         height = preprocess->height, width = preprocess->width, channels;
     if (height == 0 && *name) {
         ath_model *model;
-        ATH_TRY(ath_model_create(name, &model, err));
+        ATH_TRY(ath__model_named(name, &model, err));
         ath_model_input(model, &channels, &height, &width);
         ath_model_destroy(model);
     }

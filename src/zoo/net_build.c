@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "graph/ir.h"
+#include "zoo/graph_file.h"
 #include "zoo/net_layer.h"
 
 #include <stdio.h>
@@ -168,5 +169,6 @@ const struct ath__net_kind ath__net_kinds[] = {
 
 ath_value ath__net_build(const struct ath__net *net, struct ath__nn *nn, ath_value x, int classes) {
     struct ath__net_build build = {.net = net, .nn = nn, .classes = classes};
+    if (net->dag) return ath__dag_build(net->dag, nn, x, classes);
     return build_list(&build, &net->layers, x);
 }

@@ -12,6 +12,7 @@
 #include "base/option.h"
 #include "base/str.h"
 #include "base/yaml.h"
+#include "zoo/graph_file.h"
 #include "zoo/net_layer.h"
 
 #include <ctype.h>
@@ -293,14 +294,16 @@ static ath_status read_list(struct reader *reader, const struct ath__yaml *node,
 
 /* name, input, classes, layers; nothing else. */
 static ath_status read_header(struct reader *reader, const struct ath__yaml *root) {
-    static const char *const  keys[] = {"name", "input", "classes", "layers"};
+    static const char *const keys[] = {"name",   "input",     "classes", "layers", "parameters",
+                                       "states", "constants", "nodes",   "output"};
+    enum { KEYS = sizeof keys / sizeof keys[0], PLAIN = 4 }; /* those behind the plain ones are of graphs */
     static const struct field side = {"input", FIELD_INT, 0, 1, 65536}, classes = {"classes", FIELD_INT, 0, 2, 1000000};
     if (root->kind != ATH_YAML_MAPPING)
         return FAIL(reader, root, "a model file holds input: [channels, height, width], classes: and layers:");
     for (int i = 0; i < root->count; i++) {
         bool known = false;
-        for (size_t j = 0; j < 4; j++) known = known || strcmp(keys[j], root->keys[i]) == 0;
-        const char *near = known ? NULL : ath__str_closest(root->keys[i], keys, 4);
+        for (size_t j = 0; j < KEYS; j++) known = known || strcmp(keys[j], root->keys[i]) == 0;
+        const char *near = known ? NULL : ath__str_closest(root->keys[i], keys, PLAIN);
         if (!known)
             return FAIL(reader, root->items[i], "a model file has no key '%s'; %s%s", root->keys[i],
                         near ? "did you mean " : "its keys are name, input, classes, layers", near ? near : "");
@@ -312,6 +315,8 @@ static ath_status read_header(struct reader *reader, const struct ath__yaml *roo
     for (int i = 0; i < 3; i++) ATH_TRY(read_int(reader, input->items[i], &side, &reader->net->input[i]));
     if (!count) return FAIL(reader, root, "give the number of classes: 'classes: 10'");
     ATH_TRY(read_int(reader, count, &classes, &reader->net->classes));
+    if (!layers && ath__yaml_get(root, "nodes"))
+        return ath__dag_read(&reader->net->arena, reader->net->file, root, &reader->net->dag, reader->err);
     if (!layers) return FAIL(reader, root, "give the layers: 'layers:' and one behind each '-' below it");
     int64_t size = 0;
     return read_list(reader, layers, &reader->net->layers, &size);

@@ -30,8 +30,11 @@ struct ath__net_layer {
     struct ath__net_list       *branches;
 };
 
+struct ath__dag;
+
 struct ath__net {
     struct ath__arena    arena;
+    struct ath__dag     *dag;  /* a general graph (graph_file.h) instead of layers; or NULL */
     const char          *file; /* for messages */
     const char          *text; /* the whole file */
     int64_t              input[3];

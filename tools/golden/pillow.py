@@ -1,9 +1,9 @@
-"""Antialiased bilinear resizing of 8-bit grey images by Pillow: Image.resize(size, Image.BILINEAR).
+"""Antialiased resizing of 8-bit grey images by Pillow: Image.resize(size, filter, box).
 
 Pillow works in two passes, rows first, with the triangle filter widened to the shrinking factor, in fixed point with
 an 8-bit result after each pass; a reader that follows it matches every byte. Small results are stored whole, large ones
 as a 64-bit FNV-1a hash of their bytes (offset 0xcbf29ce484222325, prime 0x100000001b3) and the sum of their bytes.
-Images are (height, width), row-major.
+Images are (height, width), row-major; a box is (left, top, right, bottom).
 """
 
 import numpy as np
@@ -34,7 +34,47 @@ def fnv1a64(data):
     return f"{value:016x}"
 
 
+FILTERS = (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC), ("nearest", Image.NEAREST), ("box", Image.BOX))
+
+
+def make_filters(folder):
+    """Every filter on every pair of sizes, whole and with boxes whose edges cut pixels."""
+    images = [noise_image(20, 23, 37), noise_image(21, 50, 19), noise_image(22, 1, 1), noise_image(23, 1, 31)]
+    problems = (
+        # image, height, width, box
+        (0, 16, 16, None),
+        (0, 40, 64, None),
+        (0, 23, 16, None),
+        (0, 1, 1, None),
+        (0, 24, 24, (3.25, 2.5, 30.75, 21.125)),
+        (0, 9, 33, (0.0, 0.0, 37.0, 11.5)),
+        (0, 8, 8, (5.0, 4.0, 13.0, 12.0)),
+        (1, 13, 19, None),
+        (1, 9, 18, None),
+        (1, 60, 5, (1.5, 0.25, 2.25, 49.75)),
+        (2, 5, 3, None),
+        (3, 4, 4, None),
+        (3, 1, 96, (30.5, 0.0, 31.0, 1.0)),
+    )
+    cases = []
+    for index, height, width, box in problems:
+        for name, kind in FILTERS:
+            result = np.asarray(Image.fromarray(images[index]).resize((width, height), kind, box=box))
+            row = {"image": index, "filter": name, "size": [height, width]}
+            if box:
+                row["box"] = box
+            row["sum"], row["fnv1a64"] = int(result.sum(dtype=np.int64)), fnv1a64(result.tobytes())
+            cases.append(row)
+    header = {
+        "format": "athanor-golden-pillow-filters",
+        "generator": f"tools/make_golden.py, Pillow {PIL.__version__}, numpy {np.__version__}",
+    }
+    images = [store.tensor(image) for image in images]
+    store.write(folder, "pillow-filters.json", {**header, "images": images, "cases": cases})
+
+
 def make_all(folder):
+    make_filters(folder)
     stroke = stroke_image()
     problems = (
         # name, image, height, width of the result

@@ -269,7 +269,7 @@ ath_status ath__augment_fit_picture(const struct ath__augment *augment, const st
                                     const struct ath__preprocessor *preprocessor, const struct ath__picture *picture,
                                     struct ath__fitter *fitter, unsigned char *dst, ath_error *err) {
     const struct item *item = framing(augment);
-    struct ath__box    box;
+    struct ath__part   box;
     struct ath__rng    rng;
     if (!item) return ath__preprocessor_fit(preprocessor, picture, fitter, dst, err);
     ath__draw_start(&rng, draw, 0);

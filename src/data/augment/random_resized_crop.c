@@ -25,7 +25,7 @@ static const struct ath__option table[] = {
     ATH_OPT_END,
 };
 
-static void take_middle(const struct options *options, int height, int width, struct ath__box *box) {
+static void take_middle(const struct options *options, int height, int width, struct ath__part *box) {
     double ratio = (double)width / (double)height;
     box->height = height;
     box->width = width;
@@ -39,7 +39,7 @@ static void take_middle(const struct options *options, int height, int width, st
     box->left = (width - box->width) / 2;
 }
 
-static void frame(const void *values, struct ath__rng *rng, int height, int width, struct ath__box *box) {
+static void frame(const void *values, struct ath__rng *rng, int height, int width, struct ath__part *box) {
     const struct options *options = values;
     double                low = log(options->ratio.low), high = log(options->ratio.high);
     for (int trial = 0; trial < TRIALS; trial++) {

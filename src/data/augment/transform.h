@@ -27,7 +27,7 @@ struct ath__transform {
     void (*apply)(const void *options, struct ath__sample *sample);
     /* The part of an image of height x width that becomes the whole; and the shortest side that one can have, as a share
      * of the image's shorter side. */
-    void (*frame)(const void *options, struct ath__rng *rng, int height, int width, struct ath__box *box);
+    void (*frame)(const void *options, struct ath__rng *rng, int height, int width, struct ath__part *box);
     double (*frame_least)(const void *options);
     /* Mixes `other` into `own`; returns the weight of own's label, 0 to 1. NULL where there is another. */
     double (*mix)(const void *options, const struct ath__mix *mix, struct ath__rng *rng);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "cpu/simd/pixels.h"
 #include "data/image/image_kind.h"
 
 #include <string.h>
@@ -52,9 +53,10 @@ static unsigned char luma(const unsigned char *rgb) {
     return (unsigned char)((19595u * rgb[0] + 38470u * rgb[1] + 7471u * rgb[2] + 32768u) >> 16);
 }
 
-static void split_row(const unsigned char *row, size_t step, size_t width, unsigned char *red, size_t plane) {
-    unsigned char *green = red + plane, *blue = green + plane;
-    for (size_t x = 0; x < width; x++, row += step) {
+/* RGBA RGBA ... to three rows. */
+static void split_rgba(const unsigned char *row, size_t width, unsigned char *red, unsigned char *green,
+                       unsigned char *blue) {
+    for (size_t x = 0; x < width; x++, row += 4) {
         red[x] = row[0];
         green[x] = row[1];
         blue[x] = row[2];
@@ -67,10 +69,10 @@ void ath__image_row(struct ath__image_sink *sink, int y, enum ath__row_form form
     unsigned char     *to = image->pixels + (size_t)y * width;
     bool               colour = form == ATH_ROW_RGB || form == ATH_ROW_RGBA;
     if (colour && image->channels == 3) {
-        if (step == 3)
-            split_row(row, 3, width, to, plane);
+        if (form == ATH_ROW_RGB)
+            ath__pixel_kernels()->split_rgb(row, width, to, to + plane, to + 2 * plane);
         else
-            split_row(row, 4, width, to, plane);
+            split_rgba(row, width, to, to + plane, to + 2 * plane);
     } else if (colour) {
         for (size_t x = 0; x < width; x++) to[x] = luma(row + x * step);
     } else {

@@ -202,14 +202,16 @@ static void read_pixels(struct reader *reader) {
     choose_colours(reader);
     check_cost(reader);
     jpeg_calc_output_dimensions(jpeg);
-    size_t     width = jpeg->output_width, stride = width * (size_t)jpeg->out_color_components;
+    size_t     width = jpeg->output_width, used = width * (size_t)jpeg->out_color_components;
+    size_t     stride = (used + 31) / 32 * 32;
     ath_status status = ath__image_begin(reader->sink, jpeg->output_height, jpeg->output_width,
                                          jpeg->num_components == 1 ? 1 : 3, reader->err);
     if (status != ATH_OK) leave(reader, status);
-    reader->rows = ath__alloc(ROWS * stride);
+    reader->rows = ath__alloc(ROWS * stride + 1);
     if (!reader->rows) leave(reader, ath__fail_memory(reader->err, reader->source->name));
     JSAMPROW rows[ROWS];
-    for (size_t i = 0; i < ROWS; i++) rows[i] = reader->rows + i * stride;
+    /* No row is aligned: libjpeg-turbo writes aligned ones past the caches, from where they would be read again. */
+    for (size_t i = 0; i < ROWS; i++) rows[i] = reader->rows + i * stride + 1;
     enum ath__row_form form = jpeg->out_color_space == JCS_GRAYSCALE ? ATH_ROW_GREY : ATH_ROW_RGB;
     jpeg_start_decompress(jpeg);
     while (jpeg->output_scanline < jpeg->output_height) {

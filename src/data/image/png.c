@@ -19,20 +19,37 @@ static bool recognise(const unsigned char *bytes, size_t size) {
     return size >= 8 && memcmp(bytes, "\x89PNG\r\n\x1a\n", 8) == 0;
 }
 
-static ath_status broken(const struct ath__image_source *source, int fault, ath_error *err) {
-    if (fault == SPNG_EMEM) return ath__fail_memory(err, source->name);
-    if (fault == SPNG_IO_EOF) return ath__image_broken(source, "PNG", "it ends too early (truncated)", err);
-    return ath__image_broken(source, "PNG", spng_strerror(fault), err);
+/* libspng reports memory that its zlib cannot have as a broken stream; its allocators say what it was. */
+static _Thread_local bool ran_out;
+
+static void *noted(void *memory) {
+    if (!memory) ran_out = true;
+    return memory;
 }
 
-static void *zeroed(size_t count, size_t size) {
-    return ath__alloc_array(count, size);
+static void *take(size_t size) {
+    return noted(ath__alloc(size));
+}
+
+static void *take_zeroed(size_t count, size_t size) {
+    return noted(ath__alloc_array(count, size));
+}
+
+static void *take_again(void *memory, size_t size) {
+    return noted(ath__realloc(memory, size));
+}
+
+static ath_status broken(const struct ath__image_source *source, int fault, ath_error *err) {
+    if (ran_out || fault == SPNG_EMEM) return ath__fail_memory(err, source->name);
+    if (fault == SPNG_IO_EOF) return ath__image_broken(source, "PNG", "it ends too early (truncated)", err);
+    return ath__image_broken(source, "PNG", spng_strerror(fault), err);
 }
 
 static ath_status open_png(const struct ath__image_source *source, spng_ctx **png, struct spng_ihdr *header,
                            ath_error *err) {
     struct spng_alloc memory = {
-        .malloc_fn = ath__alloc, .realloc_fn = ath__realloc, .calloc_fn = zeroed, .free_fn = ath__free};
+        .malloc_fn = take, .realloc_fn = take_again, .calloc_fn = take_zeroed, .free_fn = ath__free};
+    ran_out = false;
     *png = spng_ctx_new2(&memory, 0);
     if (!*png) return ath__fail_memory(err, source->name);
     int fault = spng_set_image_limits(*png, INT32_MAX, INT32_MAX);

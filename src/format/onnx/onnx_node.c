@@ -182,7 +182,8 @@ static const char *leave_scope(ath_graph *graph, char *scope, size_t capacity) {
 
 /* A name for parameter files: the file's own if it is text of a reasonable length. */
 static const char *leaf_name(struct ath__onnx_node *n, const char *name) {
-    bool     usable = *name && strlen(name) <= LONGEST_NAME && strncmp(name, "optimizer.", 10) != 0;
+    bool usable =
+        *name && strlen(name) <= LONGEST_NAME && strncmp(name, "optimizer.", 10) != 0 && strcmp(name, "x") != 0;
     uint32_t code;
     for (const char *at = name; usable && *at;) {
         int length = ath__utf8_next(at, &code);
@@ -272,6 +273,9 @@ ath_value ath__onnx_x(struct ath__onnx_node *n, int i) {
 
 static ath_value named_leaf(struct ath__onnx_node *n, int i, enum leaf_kind kind, ath_init init) {
     struct ath__onnx_value *v = ath__onnx_has(n, i) ? n->in[i] : NULL;
+    /* Exporters let equal statistics share one initializer: each norm keeps its own from here on. */
+    if (v && kind == LEAF_STATE && v->graph != ATH_NONE && v->initializer && v->type == ATH_ONNX_FLOAT)
+        return make_leaf(n, "", v->host, kind, init);
     if (v && v->graph == ATH_NONE && v->initializer && v->type == ATH_ONNX_FLOAT && v->host->rank > 0)
         v->graph = make_leaf(n, v->name, v->host, kind, init);
     return ath__onnx_x(n, i);

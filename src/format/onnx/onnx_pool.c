@@ -125,7 +125,7 @@ static void indices_of_maxima(struct ath__onnx_node *n, const struct ath__onnx_t
         double  best = 0.0;
         int64_t at = -1;
         for (int64_t k = 0; k < kernel; k++) {
-            int64_t place = 0, window = o % windows, tap = k, in[ATH_ONNX_SPATIAL];
+            int64_t place = 0, window = o % windows, tap = k, in[ATH_ONNX_SPATIAL] = {0};
             bool    inside = true;
             for (int i = w->spatial - 1; i >= 0; i--) {
                 in[i] = window % w->out[i] * w->stride[i] - w->before[i] + tap % w->kernel[i] * w->dilation[i];

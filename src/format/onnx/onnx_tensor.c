@@ -35,8 +35,8 @@ const char *ath__onnx_type_name(int type) {
     };
     const struct type_info *info = info_of(type);
     if (info) return info->name;
-    bool known = type > 0 && (size_t)type < sizeof others / sizeof others[0] && others[type];
-    return known ? others[type] : "unknown type";
+    if (type <= 0 || (size_t)type >= sizeof others / sizeof others[0] || !others[type]) return "unknown type";
+    return others[type];
 }
 
 size_t ath__onnx_type_size(int type) {

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WARM_UP = 1 };
+enum { WARM_UP = 1, MOST_OPERANDS = 8 };
 
 struct measured {
     ath_model           *model;
@@ -79,7 +79,7 @@ static ath_layer_profile *find_layer(ath_profile *profile, const char *name) {
 }
 
 static bool is_forward_product(const struct ath__node *node) {
-    return node->op == &ath__op_conv2d ||
+    return node->op == &ath__op_conv2d || node->op == &ath__op_separable ||
            (node->op == &ath__op_matmul && ((const ath_matmul_attrs *)node->attrs)->trans_b);
 }
 
@@ -88,6 +88,20 @@ static void shape_text(const ath_shape *shape, char *text, size_t capacity) {
     text[0] = '\0';
     for (int d = 0; d < shape->rank && at < capacity; d++)
         at += (size_t)snprintf(text + at, capacity - at, "%s%lld", d ? "x" : "", (long long)shape->dims[d]);
+}
+
+/* The layer that a parameter belongs to, by the `length` bytes of its name before the last dot: the layer of that name,
+ * else a block of layers that were fused ("features.2" for "features.2.conv.0.0"); NULL if there is none. */
+static ath_layer_profile *layer_of(ath_profile *profile, const char *name, size_t length) {
+    ath_layer_profile *block = NULL;
+    for (int l = 0; l < profile->layer_count; l++) {
+        ath_layer_profile *layer = &profile->layers[l];
+        size_t             own = strlen(layer->name);
+        if (own > length || strncmp(layer->name, name, own) != 0) continue;
+        if (own == length) return layer;
+        if (name[own] == '.' && strcmp(layer->op, "separable") == 0) block = layer;
+    }
+    return block;
 }
 
 ath_status ath__profile_layers(const struct ath__network *network, const struct ath__plan *plan, int64_t batch,
@@ -111,7 +125,12 @@ ath_status ath__profile_layers(const struct ath__network *network, const struct 
             shape_text(&y->shape, layer->shape, sizeof layer->shape);
         }
         if (is_forward_product(call.node)) {
-            struct ath__desc in[2] = {graph->values[call.node->in[0]].desc, graph->values[call.node->in[1]].desc};
+            struct ath__desc in[MOST_OPERANDS] = {{0}};
+            for (int k = 0; k < call.node->ins && k < MOST_OPERANDS; k++) {
+                if (call.node->in[k] == ATH_NONE) continue;
+                in[k] = graph->values[call.node->in[k]].desc;
+                in[k].present = true;
+            }
             layer->macs += (int64_t)(call.node->op->macs(call.node->attrs, in, y) / (uint64_t)batch);
         }
         if (call.node->refusals && *call.node->refusals)
@@ -122,10 +141,8 @@ ath_status ath__profile_layers(const struct ath__network *network, const struct 
         const struct ath__entry *entry = &network->store->entries[i];
         const char              *dot = strrchr(entry->name, '.');
         if (entry->leaf != ATH_LEAF_PARAM) continue;
-        for (int l = 0; l < profile->layer_count; l++)
-            if (dot && strlen(profile->layers[l].name) == (size_t)(dot - entry->name) &&
-                strncmp(profile->layers[l].name, entry->name, (size_t)(dot - entry->name)) == 0)
-                profile->layers[l].params += ath_shape_count(&entry->shape);
+        ath_layer_profile *layer = dot ? layer_of(profile, entry->name, (size_t)(dot - entry->name)) : NULL;
+        if (layer) layer->params += ath_shape_count(&entry->shape);
     }
     profile->refusals = refusals.data ? refusals.data : ath__strdup("");
     return ATH_OK;
