@@ -54,7 +54,7 @@ static void digest_chunk(int64_t chunk, void *context) {
 
 ath_status ath__feature_images_digest(const ath_dataset *dataset, char digest[65], ath_error *err) {
     ath_status       statuses[ATH_DATASET_CHUNKS] = {ATH_OK}, status = ATH_OK;
-    ath_error        errors[ATH_DATASET_CHUNKS];
+    ath_error        errors[ATH_DATASET_CHUNKS] = {{.code = ATH_OK}};
     struct digesting d = {
         .dataset = dataset, .info = ath_dataset_describe(dataset), .statuses = statuses, .errors = errors};
     d.digests = ath__alloc_array((size_t)d.info.count + 1, ATH_DIGEST_TEXT);

@@ -35,8 +35,9 @@ const char *ath__onnx_type_name(int type) {
     };
     const struct type_info *info = info_of(type);
     if (info) return info->name;
-    if (type <= 0 || (size_t)type >= sizeof others / sizeof others[0] || !others[type]) return "unknown type";
-    return others[type];
+    enum { OTHERS = sizeof others / sizeof others[0] };
+    const char *name = type >= 0 && type < OTHERS ? others[type] : NULL;
+    return name ? name : "unknown type";
 }
 
 size_t ath__onnx_type_size(int type) {
