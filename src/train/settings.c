@@ -28,7 +28,7 @@
     { name, ATH_SETTING_AUGMENT, fallback, NULL, 0, 0, false, summary }
 
 static const struct ath__setting table[] = {
-    TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
+    TEXT("model", "", "network: a zoo name (athanor models), a YAML model file or an ONNX file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
     TEXT("resize", "",
          "size that images are brought to: 256 = the shorter side, HEIGHTxWIDTH = both; empty = as stored (photos: "
@@ -158,6 +158,9 @@ static const struct ath__setting table[] = {
     INT("columns", "9", 1, 64, "data show: epochs whose form of each image is shown, beside the original"),
     INT("top", "5", 1, 1000, "predict: guesses per image"),
     TEXT("sheet", "", "predict: contact sheet to write, a PNG of the pictures with what they were taken for"),
+    TEXT("what", "", "analyze: which analysis: gradcam"),
+    TEXT("layer", "", "analyze what=gradcam: layer or block whose feature map is looked at; empty = the last one"),
+    TEXT("class", "", "analyze what=gradcam: class to explain, name or number; empty = each image's predicted one"),
     INT("repeat", "1", 1, 1000, "train: this many runs with seeds seed, seed+1 ...; mean and 95% interval"),
     INT("doctor.steps", "40", 0, 10000, "doctor: training steps to try before a run, 0 = none"),
     REAL("lr.min", "0", 0, 1e6, "lr-find: lowest rate; 0 = 1e-5 for SGD, 1e-7 for adaptive optimisers"),
