@@ -18,9 +18,12 @@ pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
 pkg_check_modules(PANGOCAIRO REQUIRED IMPORTED_TARGET pangocairo)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp)
+find_path(GIF_INCLUDE gif_lib.h REQUIRED)
 target_include_directories(
     athanor_dependencies SYSTEM INTERFACE ${CURL_INCLUDE_DIRS} ${ARCHIVE_INCLUDE_DIRS} ${CAIRO_INCLUDE_DIRS}
-                                          ${PANGOCAIRO_INCLUDE_DIRS} ${LIBZIP_INCLUDE_DIRS} ${JPEG_INCLUDE_DIRS})
+                                          ${PANGOCAIRO_INCLUDE_DIRS} ${LIBZIP_INCLUDE_DIRS} ${JPEG_INCLUDE_DIRS}
+                                          ${WEBP_INCLUDE_DIRS} ${GIF_INCLUDE})
 
 # Generated protobuf code is compiled when there are descriptions to generate it from.
 file(GLOB athanor_protos CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/proto/*.proto")

@@ -17,11 +17,23 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "bench", "peers"))
 sys.path.insert(0, HERE)
 
-from golden import augment, forward, onnx_cases, operators, optimizers, pillow, stream, torch_files, trajectory  # noqa: E402
+from golden import (  # noqa: E402
+    augment,
+    forward,
+    images,
+    onnx_cases,
+    operators,
+    optimizers,
+    pillow,
+    stream,
+    torch_files,
+    trajectory,
+)
 
 KINDS = {
     "augment": augment,
     "forward": forward,
+    "images": images,
     "onnx": onnx_cases,
     "operators": operators,
     "optimizers": optimizers,

@@ -110,10 +110,17 @@ ATH_API ath_status ath_runs_plot(const char *title, const char *const *names, co
 
 /* One class of an evaluation. Shares in percent; not a number where there is nothing to divide by. */
 typedef struct ath_class_score {
-    const char *name;
+    const char *name, *title, *group;       /* the title is the name where there is no other; "" = in no group */
     int64_t     images, predicted, correct; /* of this class, taken for it, both */
     double      recall, precision, f1;      /* recall is the accuracy on the images of the class */
 } ath_class_score;
+
+/* The classes of one group together. Shares in percent; not a number where there is nothing to divide by. */
+typedef struct ath_group_score {
+    const char *name;
+    int64_t     images, correct, within; /* of these classes; right class; a class of the right group */
+    double      top1, group_top1;
+} ath_group_score;
 
 /* Images whose predicted class has a probability from b/15 up to (b+1)/15. */
 enum { ATH_CALIBRATION_BINS = 15 };
@@ -137,6 +144,8 @@ typedef struct ath_eval_result {
     char                tta[16];           /* test-time augmentation: none, flip, flip_shift */
     int                 classes;
     ath_class_score    *per_class;
+    int                 groups;
+    ath_group_score    *per_group; /* in the order of their classes; NULL without groups */
     int64_t            *confusion; /* classes x classes: row = true class, column = predicted */
     ath_calibration_bin calibration[ATH_CALIBRATION_BINS];
     ath_mistake        *worst; /* images with the largest losses, largest first */
@@ -149,7 +158,7 @@ ATH_API ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, at
 ATH_API void       ath_eval_result_free(ath_eval_result *result);
 
 typedef struct ath_guess {
-    const char *name;
+    const char *name, *title, *group; /* the title is the name where the model knows no other; "" = in no group */
     int         index;
     double      probability;
 } ath_guess;
@@ -158,14 +167,24 @@ typedef struct ath_prediction {
     const char      *path; /* "mnist:test[17]" for an element of a data set */
     const ath_guess *top;  /* best first */
     int              count;
-    const char      *problem; /* why the image could not be read; then count is 0 */
+    const char      *problem;        /* why the image could not be read; then count is 0 */
+    const char *truth, *truth_title; /* its class where that is known: of a data set's element, of a file in a folder
+                                             that is called like a class; else NULL */
+    int         truth_index;         /* -1 = not known */
 } ath_prediction;
 
-/* Predicts images: each path is an IDX image file (with an optional index range, FILE:FIRST-LAST), a PGM/PPM or PNG
- * image, or data=NAME elements. Calls `each` once per image in order. */
+/* Predicts images: each path is an image file, a folder (all images below it, sorted by path), an IDX image file (with an
+ * optional index range, FILE:FIRST-LAST), or elements of data=NAME (test:0-9). Calls `each` once per image in order;
+ * images that cannot be read are handed over with their problem. sheet=FILE writes a contact sheet as well. */
 ATH_API ath_status ath_predict(const ath_config *config, const char *const *paths, int path_count,
                                void (*each)(const ath_prediction *prediction, void *context), void *context,
                                ath_error *err);
+
+/* The same for paths that come one by one, as long as `next` does not return NULL; each path is used before the next
+ * call. Results come batch by batch. */
+ATH_API ath_status ath_predict_stream(const ath_config *config, const char *(*next)(void *context),
+                                      void (*each)(const ath_prediction *prediction, void *context), void *context,
+                                      ath_error *err);
 
 /* Looks into a trained network (run= or weights=) in the way that what= names. `words` are images, files or elements of
  * the data set ("val:0-8"), for kinds that take any; `path` is the figure's (NULL: what=, with .png, in the working

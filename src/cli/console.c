@@ -186,3 +186,21 @@ ath_hooks console_hooks(void) {
     sigaction(SIGTERM, &action, NULL);
     return (ath_hooks){.progress = on_progress, .epoch = on_epoch, .remark = on_remark, .stop = on_stop};
 }
+
+/* Columns that a UTF-8 character takes; the bytes behind its first take none. */
+static int columns_of(const unsigned char *at) {
+    if ((*at & 0xC0) == 0x80) return 0;
+    if (*at < 0xE0) return 1;
+    unsigned long code =
+        *at < 0xF0 && at[1] && at[2] ? (*at & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu) : 0x10000;
+    bool narrow = code < 0x1100 || (code > 0x115F && code < 0x2E80) || (code > 0xD7A3 && code < 0xF900) ||
+                  (code > 0xFAFF && code < 0xFE30) || (code > 0xFE6F && code < 0xFF00) ||
+                  (code > 0xFF60 && code < 0xFFE0);
+    return narrow ? 1 : 2;
+}
+
+void console_pad(const char *text, int width) {
+    fputs(text, stdout);
+    for (const char *at = text; *at; at++) width -= columns_of((const unsigned char *)at);
+    for (; width > 0; width--) putchar(' ');
+}

@@ -21,4 +21,7 @@ size_t console_distance(const char *a, const char *b);
 /* "46,764,746" into `text` (at least 32 bytes); returns it. */
 const char *console_count(int64_t value, char *text);
 
+/* Prints a text and blanks behind it up to `width` columns; characters of East Asian scripts take two. */
+void console_pad(const char *text, int width);
+
 #endif

@@ -2,6 +2,8 @@
 #include "cli/json_out.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 ath_status json_print(json_t *json, ath_error *err) {
     if (!json || json_dumpf(json, stdout, JSON_REAL_PRECISION(9)) != 0) {
@@ -16,4 +18,15 @@ ath_status json_print(json_t *json, ath_error *err) {
     json_decref(json);
     putchar('\n');
     return ATH_OK;
+}
+
+json_t *json_text(const char *text) {
+    json_t *json = json_string(text);
+    size_t  size = strlen(text);
+    char   *copy = json ? NULL : malloc(size + 1);
+    if (!copy) return json;
+    for (size_t i = 0; i <= size; i++) copy[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+    json = json_string(copy);
+    free(copy);
+    return json;
 }

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A share; null where there is nothing to divide by. */
 static json_t *share(double percent) {
@@ -12,9 +13,25 @@ static json_t *share(double percent) {
 }
 
 static json_t *class_json(const ath_class_score *s) {
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "class", s->name, "images", (json_int_t)s->images,
-                     "correct", (json_int_t)s->correct, "predicted", (json_int_t)s->predicted, "top1", share(s->recall),
-                     "recall", share(s->recall), "precision", share(s->precision), "f1", share(s->f1));
+    json_t *object =
+        json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "class", s->name, "images", (json_int_t)s->images,
+                  "correct", (json_int_t)s->correct, "predicted", (json_int_t)s->predicted, "top1", share(s->recall),
+                  "recall", share(s->recall), "precision", share(s->precision), "f1", share(s->f1));
+    if (strcmp(s->title, s->name) != 0) json_object_set_new(object, "title", json_string(s->title));
+    if (*s->group) json_object_set_new(object, "group", json_string(s->group));
+    return object;
+}
+
+static json_t *groups_json(const ath_eval_result *r) {
+    json_t *groups = json_array();
+    for (int g = 0; g < r->groups; g++) {
+        const ath_group_score *s = &r->per_group[g];
+        json_array_append_new(groups, json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "group", s->name, "images",
+                                                (json_int_t)s->images, "correct", (json_int_t)s->correct, "within",
+                                                (json_int_t)s->within, "top1", share(s->top1), "group_top1",
+                                                share(s->group_top1)));
+    }
+    return groups;
 }
 
 static json_t *calibration_json(const ath_eval_result *r) {
@@ -47,10 +64,14 @@ static json_t *to_json(const ath_eval_result *r) {
         for (int k = 0; k < r->classes; k++) json_array_append_new(row, json_integer(r->confusion[c * r->classes + k]));
         json_array_append_new(confusion, row);
     }
-    return json_pack("{s:I, s:f, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
-                     r->top1, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
-                     "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
-                     confusion, "calibration", calibration_json(r), "worst", worst_json(r));
+    json_t *object =
+        json_pack("{s:I, s:f, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
+                  r->top1, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
+                  "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
+                  confusion, "calibration", calibration_json(r), "worst", worst_json(r));
+    if (r->groups > 0) json_object_set_new(object, "per_group", groups_json(r));
+    if (r->skipped > 0) json_object_set_new(object, "skipped", json_integer(r->skipped));
+    return object;
 }
 
 static void print_text(const ath_eval_result *r) {
@@ -61,7 +82,9 @@ static void print_text(const ath_eval_result *r) {
         const ath_class_score *s = &r->per_class[c];
         char                   found[64];
         snprintf(found, sizeof found, "(%lld of %lld)", (long long)s->correct, (long long)s->images);
-        printf("  %-16s ", s->name);
+        printf("  ");
+        console_pad(s->title, 16);
+        putchar(' ');
         if (s->images > 0)
             printf("%6.2f%%", s->recall);
         else
@@ -69,6 +92,13 @@ static void print_text(const ath_eval_result *r) {
         printf("  %-16s", found);
         if (s->predicted > 0) printf("  precision %6.2f%%", s->precision);
         printf("\n");
+    }
+    for (int g = 0; g < r->groups; g++) {
+        const ath_group_score *s = &r->per_group[g];
+        if (g == 0) printf("groups: right class, right group\n");
+        printf("  ");
+        console_pad(s->name, 16);
+        printf(" %6.2f%%  %6.2f%%  (%lld images)\n", s->top1, s->group_top1, (long long)s->images);
     }
 }
 
@@ -93,7 +123,7 @@ const struct verb verb_eval = {
                 "  athanor eval run=runs/lenet split=test --json\n"
                 "  athanor eval weights=model.safetensors data=mnist\n",
     .keys =
-        "run weights weights.partial model data split tta batch resize crop interpolation normalize bad_images threads "
+        "run weights weights.partial model data split tta batch resize crop interpolation normalize bad_images labels threads "
         "precision",
     .computes = true,
     .run = run,

@@ -147,6 +147,21 @@ void ath__image_store_free(struct ath__image_store *store) {
 
 /* ---- opening and reading ----------------------------------------------------------------------------------------- */
 
+ath_status ath__image_store_colour(struct ath__image_store *store, ath_error *err) {
+    size_t         plane = (size_t)store->height * (size_t)store->width;
+    unsigned char *pixels = ath__alloc_array((size_t)store->count, 3 * plane);
+    if (!pixels) {
+        ath__image_store_free(store);
+        return ath__fail_memory(err, "images");
+    }
+    for (size_t i = 0; i < (size_t)store->count; i++)
+        for (size_t c = 0; c < 3; c++) memcpy(pixels + (3 * i + c) * plane, store->pixels + i * plane, plane);
+    ath__free(store->pixels);
+    store->pixels = pixels;
+    store->channels = 3;
+    return ATH_OK;
+}
+
 static ath_status set_options(const struct ath__dataset_kind *kind, const ath_option_pair *options, int option_count,
                               void *values, ath_error *err) {
     ath__option_defaults(kind->options, values);

@@ -64,6 +64,8 @@ struct ath__image_store {
     struct ath__str    remarks; /* what is odd about the set, one remark a line */
 };
 void ath__image_store_free(struct ath__image_store *store);
+/* Grey images in memory become images of three equal colours. The store is freed after a failure. */
+ath_status ath__image_store_colour(struct ath__image_store *store, ath_error *err);
 
 struct ath_dataset {
     char                    name[ATH_PATH_MAX];
@@ -106,6 +108,10 @@ struct ath__dataset_kind {
 /* A data set of images that are there already: `store` is taken, also after a failure, and its class names borrowed. */
 ath_status ath__dataset_wrap(const char *name, ath_split split, struct ath__image_store *store, ath_dataset **dataset,
                              ath_error *err);
+
+/* Gives the images the numbers that their classes have in `names` (count of them). ATH_DATA where an image's class is not
+ * among them. */
+ath_status ath__dataset_relabel(ath_dataset *dataset, const char *const *names, int count, ath_error *err);
 
 /* Leaves the images that data.holdout keeps back out of `store` (train), or keeps them alone; *held_out: how many. */
 ath_status ath__hold_out(struct ath__image_store *store, const struct ath__dataset_common *common, bool train,

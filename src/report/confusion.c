@@ -47,11 +47,11 @@ ath_status ath__confusion_csv_write(const char *path, const ath_eval_result *sco
     ath__str_append(&out, "true\\predicted");
     for (int c = 0; c < scores->classes; c++) {
         ath__str_append(&out, ",");
-        append_field(&out, scores->per_class[c].name);
+        append_field(&out, scores->per_class[c].title);
     }
     ath__str_append(&out, "\n");
     for (int r = 0; r < scores->classes; r++) {
-        append_field(&out, scores->per_class[r].name);
+        append_field(&out, scores->per_class[r].title);
         for (int c = 0; c < scores->classes; c++)
             ath__str_printf(&out, ",%lld",
                             (long long)scores->confusion[(size_t)r * (size_t)scores->classes + (size_t)c]);

@@ -48,7 +48,7 @@ void ath__html_section(struct ath__str *out, const char *anchor, const char *hea
 }
 
 void ath__html_class(struct ath__str *out, const struct ath__report *report, int c) {
-    ath__html_text(out, report->scores->per_class[c].name);
+    ath__html_text(out, report->scores->per_class[c].title);
 }
 
 static void append_navigation(struct ath__str *out, const struct ath__report *report) {

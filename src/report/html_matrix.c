@@ -19,7 +19,7 @@ static void append_table(struct ath__str *out, const struct ath__report *report)
     const ath_eval_result *scores = report->scores;
     size_t                 longest = 0;
     for (int c = 0; c < scores->classes; c++)
-        if (strlen(scores->per_class[c].name) > longest) longest = strlen(scores->per_class[c].name);
+        if (strlen(scores->per_class[c].title) > longest) longest = strlen(scores->per_class[c].title);
     ath__str_printf(out, "<div class=\"card pad scroll\" style=\"max-height:none\"><table class=\"matrix%s\"><tr><th>",
                     longest > SHORT_NAME ? " up" : ""); /* names of columns stand upright where they are long */
     for (int c = 0; c < scores->classes; c++) {

@@ -1,30 +1,21 @@
-/* Pictures in rows of six; below each the true class, and what it was taken for with which probability. */
+/* Pictures in rows, each with its words. Of the largest losses: the true class, and what it was taken for. */
 #include "report/plot_gallery.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "report/plot_canvas.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    COLUMNS = 6,
-    MARGIN = 24,
-    TOP = 64,
-    BOX = 128,
-    CELL = 148,
-    ROW = 190,
-    SMALL = 64,
-    WELL = 0xf1f3f6,
-    GREEN = 0x15803d
-};
+enum { MARGIN = 24, TOP = 64, BOX = 128, CELL = 148, ROW = 190, SMALL = 64, WELL = 0xf1f3f6, GREEN = 0x15803d };
 static const double png_scale = 1.5;
 
 struct gallery {
-    const char                  *title;
-    const ath_eval_result       *scores;
-    const struct ath__thumbnail *thumbnails;
+    const char                     *title, *subtitle;
+    const struct ath__gallery_item *items;
+    int                             count, columns;
 };
 
 static cairo_surface_t *to_surface(const struct ath__thumbnail *t) {
@@ -65,36 +56,55 @@ static void draw_image(const struct ath__canvas *canvas, const struct ath__thumb
 }
 
 static void draw_gallery(const struct ath__canvas *canvas, const void *context) {
+    static const uint32_t        colors[] = {ATH_INK_SOFT, GREEN, ATH_ALARM}; /* by mood */
     const struct gallery        *g = context;
-    const double                 wide = CELL * COLUMNS;
+    const double                 wide = CELL * g->columns;
     const struct ath__text_style title = {.size = 17, .bold = true, .color = ATH_INK, .align_y = 0.5, .widest = wide};
     const struct ath__text_style below = {.size = 12, .color = ATH_INK_SOFT, .align_y = 0.5, .widest = wide};
     const struct ath__text_style name = {.size = 12.5, .bold = true, .color = ATH_INK, .widest = BOX - 40};
-    const struct ath__text_style share = {.size = 12, .color = ATH_INK_SOFT, .align_x = 1.0};
+    const struct ath__text_style aside = {.size = 12, .color = ATH_INK_SOFT, .align_x = 1.0};
     ath__canvas_text(canvas, g->title, MARGIN, 26.0, &title);
-    ath__canvas_text(canvas, "bold: the true class; red: what it was taken for, with the probability", MARGIN, 47.0,
-                     &below);
-    for (int i = 0; i < g->scores->worst_count; i++) {
-        const ath_mistake           *m = &g->scores->worst[i];
-        bool                         right = m->label == m->predicted;
-        const struct ath__text_style guess = {.size = 12, .color = right ? GREEN : ATH_ALARM, .widest = BOX};
-        double                       x = MARGIN + i % COLUMNS * CELL, y = TOP + i / COLUMNS * ROW;
-        char                         text[200];
-        if (!g->thumbnails[i].rgb) continue;
-        snprintf(text, sizeof text, "%.0f%%", 100.0 * m->probability);
-        draw_image(canvas, &g->thumbnails[i], x, y);
-        ath__canvas_text(canvas, g->scores->per_class[m->label].name, x, y + BOX + 5.0, &name);
-        ath__canvas_text(canvas, text, x + BOX, y + BOX + 5.0, &share);
-        ath__str_copy(text, sizeof text, "found");
-        if (!right) snprintf(text, sizeof text, "taken for %.150s", g->scores->per_class[m->predicted].name);
-        ath__canvas_text(canvas, text, x, y + BOX + 22.0, &guess);
+    ath__canvas_text(canvas, g->subtitle, MARGIN, 47.0, &below);
+    for (int i = 0; i < g->count; i++) {
+        const struct ath__gallery_item *item = &g->items[i];
+        const struct ath__text_style    line = {.size = 12, .color = colors[item->mood], .widest = BOX};
+        double                          x = MARGIN + i % g->columns * CELL, y = TOP + i / g->columns * ROW;
+        if (!item->thumbnail.rgb) continue;
+        draw_image(canvas, &item->thumbnail, x, y);
+        ath__canvas_text(canvas, item->name, x, y + BOX + 5.0, &name);
+        ath__canvas_text(canvas, item->aside, x + BOX, y + BOX + 5.0, &aside);
+        ath__canvas_text(canvas, item->below, x, y + BOX + 22.0, &line);
     }
+}
+
+ath_status ath__gallery_items_png(const char *title, const char *subtitle, const struct ath__gallery_item *items,
+                                  int count, int columns, struct ath__str *bytes, ath_error *err) {
+    struct gallery g = {title, subtitle, items, count, columns};
+    int            rows = (count + columns - 1) / columns;
+    return ath__canvas_png(2 * MARGIN + CELL * columns - (CELL - BOX), TOP + rows * ROW, png_scale, draw_gallery, &g,
+                           bytes, err);
 }
 
 ath_status ath__gallery_png(const char *title, const ath_eval_result *scores, const struct ath__thumbnail *thumbnails,
                             struct ath__str *bytes, ath_error *err) {
-    struct gallery g = {title, scores, thumbnails};
-    int            rows = (scores->worst_count + COLUMNS - 1) / COLUMNS;
-    return ath__canvas_png(2 * MARGIN + CELL * COLUMNS - (CELL - BOX), TOP + rows * ROW, png_scale, draw_gallery, &g,
-                           bytes, err);
+    enum { COLUMNS = 6, TEXT = 300 };
+    int                       count = scores->worst_count;
+    struct ath__gallery_item *items = ATH_NEW_ARRAY(struct ath__gallery_item, count + 1);
+    char(*texts)[2][TEXT] = ath__alloc_array((size_t)count + 1, sizeof *texts);
+    ath_status status = items && texts ? ATH_OK : ath__fail_memory(err, "gallery");
+    for (int i = 0; i < count && status == ATH_OK; i++) {
+        const ath_mistake *m = &scores->worst[i];
+        bool               right = m->label == m->predicted;
+        snprintf(texts[i][0], TEXT, "%.0f%%", 100.0 * m->probability);
+        ath__str_copy(texts[i][1], TEXT, "found");
+        if (!right) snprintf(texts[i][1], TEXT, "taken for %s", scores->per_class[m->predicted].title);
+        items[i] = (struct ath__gallery_item){thumbnails[i], scores->per_class[m->label].title, texts[i][0],
+                                              texts[i][1], right ? ATH_GALLERY_GOOD : ATH_GALLERY_BAD};
+    }
+    if (status == ATH_OK)
+        status = ath__gallery_items_png(title, "bold: the true class; red: what it was taken for, with the probability",
+                                        items, count, COLUMNS, bytes, err);
+    ath__free(items);
+    ath__free(texts);
+    return status;
 }

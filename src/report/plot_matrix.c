@@ -34,14 +34,14 @@ static double longest_name(const struct ath__canvas *canvas, const void *context
     const struct ath__text_style style = {.size = m->font};
     double                       longest = 0.0;
     for (int c = 0; c < m->scores->classes; c++)
-        longest = fmax(longest, ath__canvas_text_width(canvas, m->scores->per_class[c].name, &style));
+        longest = fmax(longest, ath__canvas_text_width(canvas, m->scores->per_class[c].title, &style));
     return fmin(longest, widest_name);
 }
 
 static void draw_names(const struct ath__canvas *canvas, const struct matrix *m, double left, double top) {
     struct ath__text_style style = name_style(m);
     for (int c = 0; c < m->scores->classes && m->font > 0.0; c++) {
-        const char *name = m->scores->per_class[c].name;
+        const char *name = m->scores->per_class[c].title;
         double      middle = (c + 0.5) * m->cell;
         style.align_x = 1.0;
         ath__canvas_text(canvas, name, left - 7.0, top + middle, &style);

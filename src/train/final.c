@@ -46,9 +46,8 @@ static ath_status score(const struct ath__final_source *source, struct ath__fina
     const struct ath__metrics *known = source->fresh;
     struct ath__metrics        metrics = {0};
     int                        classes = ath_model_classes(source->network->model);
-    const char *const         *names = NULL;
-    if (source->info->class_names && source->info->classes >= classes)
-        names = (const char *const *)source->info->class_names;
+    struct ath__class_labels   labels = {NULL, NULL, NULL};
+    if (source->info->classes >= classes) labels = ath__model_info_labels(source->info);
     ATH_TRY(ath__tta_find(ath__config_text(source->config, "tta"), &tta, err));
     ath_status status = ATH_OK;
     if (!known || tta->count > 1) {
@@ -59,7 +58,7 @@ static ath_status score(const struct ath__final_source *source, struct ath__fina
             status = ath__evaluate_views(source->network, tta, ath__config_int(source->config, "batch"),
                                          &(struct ath__feed){.loader = source->loader}, &metrics, err);
     }
-    if (status == ATH_OK) status = ath__metrics_result(known, names, tta->name, &final->scores, err);
+    if (status == ATH_OK) status = ath__metrics_result(known, labels, tta->name, &final->scores, err);
     ath__metrics_free(&metrics);
     return status;
 }

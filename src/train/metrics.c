@@ -122,7 +122,7 @@ double ath__metrics_loss(const struct ath__metrics *metrics) {
 }
 
 /* Names, counts and shares of the classes. */
-static ath_status fill_classes(const struct ath__metrics *metrics, const char *const *class_names,
+static ath_status fill_classes(const struct ath__metrics *metrics, struct ath__class_labels labels,
                                ath_class_score *scores, ath_error *err) {
     size_t classes = (size_t)metrics->classes;
     for (size_t row = 0; row < classes; row++) {
@@ -137,12 +137,51 @@ static ath_status fill_classes(const struct ath__metrics *metrics, const char *c
         ath_class_score *score = &scores[c];
         char             number[32];
         snprintf(number, sizeof number, "%zu", c);
-        score->name = ath__strdup(class_names ? class_names[c] : number);
-        if (!score->name) return ath__fail_memory(err, "evaluation");
+        score->name = ath__strdup(labels.names ? labels.names[c] : number);
+        score->title = ath__strdup(labels.titles ? labels.titles[c] : labels.names ? labels.names[c] : number);
+        score->group = ath__strdup(labels.groups ? labels.groups[c] : "");
+        if (!score->name || !score->title || !score->group) return ath__fail_memory(err, "evaluation");
         score->recall = percent((double)score->correct, score->images);
         score->precision = percent((double)score->correct, score->predicted);
         score->f1 = percent(2.0 * (double)score->correct, score->images + score->predicted);
     }
+    return ATH_OK;
+}
+
+static int group_of(const ath_eval_result *result, const char *name) {
+    int g = 0;
+    while (g < result->groups && strcmp(result->per_group[g].name, name) != 0) g++;
+    return g;
+}
+
+/* Sums over the classes of each group. Behind fill_classes. */
+static ath_status fill_groups(ath_eval_result *result, ath_error *err) {
+    int                    classes = result->classes;
+    const ath_class_score *scores = result->per_class;
+    int                   *groups = ATH_NEW_ARRAY(int, classes);
+    result->per_group = ATH_NEW_ARRAY(ath_group_score, classes);
+    if (!groups || !result->per_group) {
+        ath__free(groups);
+        return ath__fail_memory(err, "evaluation");
+    }
+    for (int c = 0; c < classes; c++) {
+        groups[c] = *scores[c].group ? group_of(result, scores[c].group) : -1;
+        if (groups[c] == result->groups) result->per_group[result->groups++].name = scores[c].group;
+    }
+    for (int r = 0; r < classes; r++) {
+        if (groups[r] < 0) continue;
+        ath_group_score *group = &result->per_group[groups[r]];
+        group->images += scores[r].images;
+        group->correct += scores[r].correct;
+        for (int c = 0; c < classes; c++)
+            if (groups[c] == groups[r]) group->within += result->confusion[r * classes + c];
+    }
+    for (int g = 0; g < result->groups; g++) {
+        ath_group_score *group = &result->per_group[g];
+        group->top1 = percent((double)group->correct, group->images);
+        group->group_top1 = percent((double)group->within, group->images);
+    }
+    ath__free(groups);
     return ATH_OK;
 }
 
@@ -163,7 +202,7 @@ static void fill_calibration(const struct ath__metrics *metrics, ath_eval_result
     result->calibration_error = images > 0 ? percent(error, images) : 0.0;
 }
 
-ath_status ath__metrics_result(const struct ath__metrics *metrics, const char *const *class_names, const char *tta,
+ath_status ath__metrics_result(const struct ath__metrics *metrics, struct ath__class_labels labels, const char *tta,
                                ath_eval_result *result, ath_error *err) {
     size_t classes = (size_t)metrics->classes;
     memset(result, 0, sizeof *result);
@@ -181,13 +220,18 @@ ath_status ath__metrics_result(const struct ath__metrics *metrics, const char *c
     memcpy(result->confusion, metrics->confusion, classes * classes * sizeof(int64_t));
     memcpy(result->worst, metrics->worst, sizeof metrics->worst);
     result->worst_count = metrics->worst_count;
-    return fill_classes(metrics, class_names, result->per_class, err);
+    ATH_TRY(fill_classes(metrics, labels, result->per_class, err));
+    return labels.groups ? fill_groups(result, err) : ATH_OK;
 }
 
 void ath_eval_result_free(ath_eval_result *result) {
-    for (int c = 0; result->per_class && c < result->classes; c++)
+    for (int c = 0; result->per_class && c < result->classes; c++) {
         ath__free((void *)(uintptr_t)result->per_class[c].name);
+        ath__free((void *)(uintptr_t)result->per_class[c].title);
+        ath__free((void *)(uintptr_t)result->per_class[c].group);
+    }
     ath__free(result->per_class);
+    ath__free(result->per_group);
     ath__free(result->confusion);
     ath__free(result->worst);
     memset(result, 0, sizeof *result);

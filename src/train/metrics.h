@@ -31,8 +31,13 @@ double ath__metrics_top1(const struct ath__metrics *metrics); /* percent */
 double ath__metrics_top5(const struct ath__metrics *metrics);
 double ath__metrics_loss(const struct ath__metrics *metrics); /* mean */
 
-/* With details: everything as a result. `class_names` (NULL: numbers) are copied; freed by ath_eval_result_free. */
-ath_status ath__metrics_result(const struct ath__metrics *metrics, const char *const *class_names, const char *tta,
+/* What classes are called: a text of each, or NULL. Without names they have numbers, without titles their names. */
+struct ath__class_labels {
+    const char *const *names, *const *titles, *const *groups; /* a group's name, "" = none */
+};
+
+/* With details: everything as a result. `labels` are copied; freed by ath_eval_result_free. */
+ath_status ath__metrics_result(const struct ath__metrics *metrics, struct ath__class_labels labels, const char *tta,
                                ath_eval_result *result, ath_error *err);
 
 /* softmax of one row in double precision. */

@@ -1,8 +1,8 @@
 /* Writing and reading model files.
  *
- * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "net" (the text
- * of a network that is not the zoo's), "reparam", "input" (CxHxW),
- * "classes", "class_names" (JSON array), "preprocess" (JSON object), "version".
+ * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "net" (the text of a network that is
+ * not the zoo's), "reparam", "input" (CxHxW), "classes", "class_names", "class_titles", "class_groups" (JSON arrays; the
+ * latter two where the data set has them), "preprocess" (JSON object), "version".
  */
 #include "train/model_file.h"
 
@@ -22,9 +22,48 @@
 enum { MAX_METADATA = 80 };
 
 void ath__model_info_free(struct ath__model_info *info) {
-    for (int c = 0; info->class_names && c < info->classes; c++) ath__free(info->class_names[c]);
-    ath__free(info->class_names);
+    char **lists[] = {info->class_names, info->class_titles, info->class_groups};
+    for (int i = 0; i < 3; i++) {
+        for (int c = 0; lists[i] && c < info->classes; c++) ath__free(lists[i][c]);
+        ath__free((void *)lists[i]);
+    }
     memset(info, 0, sizeof *info);
+}
+
+static const char *taken_title(const ath_dataset_info *data, int c) {
+    return data->class_titles[c];
+}
+
+static const char *taken_name(const ath_dataset_info *data, int c) {
+    return data->class_names[c];
+}
+
+static const char *taken_group(const ath_dataset_info *data, int c) {
+    return data->class_groups[c] < 0 ? "" : data->group_names[data->class_groups[c]];
+}
+
+static ath_status take(const ath_dataset_info *data, const char *(*text)(const ath_dataset_info *, int), char ***list,
+                       ath_error *err) {
+    *list = ATH_NEW_ARRAY(char *, data->classes);
+    if (!*list) return ath__fail_memory(err, "class names");
+    for (int c = 0; c < data->classes; c++) {
+        (*list)[c] = ath__strdup(text(data, c));
+        if (!(*list)[c]) return ath__fail_memory(err, "class names");
+    }
+    return ATH_OK;
+}
+
+ath_status ath__model_info_take(struct ath__model_info *info, const ath_dataset *dataset, ath_error *err) {
+    ath_dataset_info data = ath_dataset_describe(dataset);
+    info->classes = data.classes;
+    ATH_TRY(take(&data, taken_name, &info->class_names, err));
+    if (data.class_titles != data.class_names) ATH_TRY(take(&data, taken_title, &info->class_titles, err));
+    return data.class_groups ? take(&data, taken_group, &info->class_groups, err) : ATH_OK;
+}
+
+struct ath__class_labels ath__model_info_labels(const struct ath__model_info *info) {
+    return (struct ath__class_labels){(const char *const *)info->class_names, (const char *const *)info->class_titles,
+                                      (const char *const *)info->class_groups};
 }
 
 /* The metadata under construction; texts live in the arena. */
@@ -70,6 +109,12 @@ static json_t *preprocess_json(const struct ath__preprocess *preprocess, int cha
     return json;
 }
 
+static json_t *texts_json(char *const *texts, int count) {
+    json_t *array = json_array();
+    for (int c = 0; texts && c < count; c++) json_array_append_new(array, json_string(texts[c]));
+    return array;
+}
+
 static void describe(struct meta *meta, const struct ath__network *network, const struct ath__model_info *info) {
     ath_model *model = (ath_model *)(uintptr_t)network->model; /* reading options uses a text buffer in the model */
     char       text[64];
@@ -93,10 +138,9 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
     snprintf(text, sizeof text, "%d", ath_model_classes(model));
     meta_put(meta, "classes", text);
     meta_json(meta, "preprocess", preprocess_json(&info->preprocess, channels));
-    json_t *names = json_array();
-    for (int c = 0; info->class_names && c < info->classes; c++)
-        json_array_append_new(names, json_string(info->class_names[c]));
-    meta_json(meta, "class_names", names);
+    meta_json(meta, "class_names", texts_json(info->class_names, info->classes));
+    if (info->class_titles) meta_json(meta, "class_titles", texts_json(info->class_titles, info->classes));
+    if (info->class_groups) meta_json(meta, "class_groups", texts_json(info->class_groups, info->classes));
 }
 
 bool ath__is_model_tensor(const struct ath__entry *entry) {
@@ -157,17 +201,18 @@ static void read_preprocess(const char *text, struct ath__preprocess *preprocess
     json_decref(json);
 }
 
-static ath_status read_class_names(const char *text, int classes, struct ath__model_info *info, ath_error *err) {
-    json_t    *json = text ? json_loads(text, 0, NULL) : NULL;
-    ath_status status = ATH_OK;
-    info->classes = classes;
+/* A text for each class; left NULL where the file does not have so many. */
+static ath_status read_texts(const ath_tensor_file *file, const char *key, int classes, char ***list, ath_error *err) {
+    const char *text = ath_tensor_file_metadata(file, key);
+    json_t     *json = text ? json_loads(text, 0, NULL) : NULL;
+    ath_status  status = ATH_OK;
     if ((int)json_array_size(json) == classes) {
-        info->class_names = ATH_NEW_ARRAY(char *, classes);
-        if (!info->class_names) status = ath__fail_memory(err, "class names");
+        *list = ATH_NEW_ARRAY(char *, classes);
+        if (!*list) status = ath__fail_memory(err, "class names");
         for (int c = 0; status == ATH_OK && c < classes; c++) {
             const char *name = json_string_value(json_array_get(json, (size_t)c));
-            info->class_names[c] = ath__strdup(name ? name : "?");
-            if (!info->class_names[c]) status = ath__fail_memory(err, "class names");
+            (*list)[c] = ath__strdup(name ? name : "?");
+            if (!(*list)[c]) status = ath__fail_memory(err, "class names");
         }
     }
     json_decref(json);
@@ -228,7 +273,10 @@ ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_mod
     if (status == ATH_OK) status = configure(file, path, *model, err);
     if (status == ATH_OK) {
         read_preprocess(ath_tensor_file_metadata(file, "preprocess"), &info->preprocess);
-        status = read_class_names(ath_tensor_file_metadata(file, "class_names"), ath_model_classes(*model), info, err);
+        info->classes = ath_model_classes(*model);
+        status = read_texts(file, "class_names", info->classes, &info->class_names, err);
+        if (status == ATH_OK) status = read_texts(file, "class_titles", info->classes, &info->class_titles, err);
+        if (status == ATH_OK) status = read_texts(file, "class_groups", info->classes, &info->class_groups, err);
     }
     if (status != ATH_OK) {
         ath_model_destroy(*model);

@@ -5,16 +5,24 @@
 #include "athanor/format.h"
 #include "athanor/train.h"
 #include "data/loader.h"
+#include "train/metrics.h"
 #include "train/network.h"
 #include "train/setup.h"
 
 /* What a model file says besides its tensors. */
 struct ath__model_info {
     struct ath__preprocess preprocess;
-    char                 **class_names; /* classes entries; owned; may be NULL */
+    char                 **class_names;                  /* classes entries; owned; may be NULL */
+    char                 **class_titles, **class_groups; /* likewise; a group's name, "" = none */
     int                    classes;
 };
 void ath__model_info_free(struct ath__model_info *info);
+
+/* Copies what the data set calls its classes. */
+ath_status ath__model_info_take(struct ath__model_info *info, const ath_dataset *dataset, ath_error *err);
+
+/* The same as metrics want it; borrowed. */
+struct ath__class_labels ath__model_info_labels(const struct ath__model_info *info);
 
 /* Writes parameters and states (without the optimiser's) with the metadata. */
 ath_status ath__model_file_save(const char *path, const struct ath__network *network,

@@ -43,7 +43,8 @@ ath_status ath__setup_data(const ath_config *config, ath_split split, ath_datase
         options[count] = (ath_option_pair){pair.key, pair.value};
         count++;
     }
-    const char *bad_images = ath__config_text(config, "bad_images");
+    const char *bad_images = ath__config_text(config, "bad_images"), *labels = ath__config_text(config, "labels");
+    if (*labels) options[count++] = (ath_option_pair){"labels", labels};
     if (strcmp(bad_images, "stop") != 0) options[count++] = (ath_option_pair){"bad_images", bad_images};
     return ath_dataset_open(name, split, options, count, dataset, err);
 }

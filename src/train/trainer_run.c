@@ -35,18 +35,6 @@ static ath_status resolve_config(struct ath__trainer *t, const ath_config *confi
     return ath_config_load(t->config, path, err);
 }
 
-static ath_status copy_class_names(struct ath__trainer *t, ath_error *err) {
-    ath_dataset_info data = ath_dataset_describe(t->train_set);
-    t->info.class_names = ATH_NEW_ARRAY(char *, data.classes);
-    if (!t->info.class_names) return ath__fail_memory(err, "class names");
-    t->info.classes = data.classes;
-    for (int c = 0; c < data.classes; c++) {
-        t->info.class_names[c] = ath__strdup(data.class_names[c]);
-        if (!t->info.class_names[c]) return ath__fail_memory(err, "class names");
-    }
-    return ATH_OK;
-}
-
 static struct ath__stage_source source_of(const struct ath__trainer *t) {
     return (struct ath__stage_source){.config = t->config,
                                       .hooks = t->hooks,
@@ -90,7 +78,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath__setup_tell_data(t->hooks, t->train_set);
     ath__setup_tell_preprocess(config, t->hooks, t->train_set, &t->info.preprocess);
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
-    ATH_TRY(copy_class_names(t, err));
+    ATH_TRY(ath__model_info_take(&t->info, t->train_set, err));
     ATH_TRY(ath__metrics_start(&t->epoch_metrics, ath_model_classes(t->model), false, err));
     ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
     ath__plateau_start(&t->position.plateau);

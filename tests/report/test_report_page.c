@@ -49,7 +49,7 @@ static ath_eval_result make_scores(int classes, char names[MOST][48]) {
             ath__metrics_add(&metrics, &samples, logits, NULL);
         }
     }
-    must(ath__metrics_result(&metrics, listed, "flip", &result, &err), &err);
+    must(ath__metrics_result(&metrics, (struct ath__class_labels){.names = listed}, "flip", &result, &err), &err);
     ath__metrics_free(&metrics);
     ath__free(logits);
     return result;
@@ -239,7 +239,7 @@ static void confusions_in_order(void **state) {
 static void csv_quotes_names(void **state) {
     (void)state;
     int64_t         matrix[] = {1, 2, 3, 4};
-    ath_class_score names[] = {{.name = "a, \"b\""}, {.name = "c"}};
+    ath_class_score names[] = {{.name = "0", .title = "a, \"b\""}, {.name = "1", .title = "c"}};
     ath_eval_result scores = {.classes = 2, .confusion = matrix, .per_class = names};
     ath_error       err = {0};
     must(ath__confusion_csv_write("quotes.csv", &scores, &err), &err);

@@ -292,7 +292,8 @@ static void a_whole_run(void **state) {
     struct ath__metrics metrics = {.classes = 3, .images = 19, .hits1 = 16, .confusion = confusion};
     struct ath__final   final = {.done = true};
     ath_train_result    result = {.model = "my-net", .epochs = 3, .run = "run"};
-    if (ath__metrics_result(&metrics, (const char *const *)names, "none", &final.scores, &err) != ATH_OK)
+    if (ath__metrics_result(&metrics, (struct ath__class_labels){.names = (const char *const *)names}, "none",
+                            &final.scores, &err) != ATH_OK)
         fail_msg("%s", err.message);
     if (ath__run_folder_finish(&folder, config, &position, &result, &final, &err) != ATH_OK)
         fail_msg("%s", err.message);

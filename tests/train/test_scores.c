@@ -48,7 +48,9 @@ static void counts_and_calibration(void **state) {
     for (int i = 0; i < 6; i++) two(logits + 2 * i, p[i]);
     must(ath__metrics_start(&metrics, 2, true, &err), &err);
     ath__metrics_add(&metrics, &samples, logits, NULL);
-    must(ath__metrics_result(&metrics, (const char *const[]){"a", "b"}, "none", &result, &err), &err);
+    must(ath__metrics_result(&metrics, (struct ath__class_labels){.names = (const char *const[]){"a", "b"}}, "none",
+                             &result, &err),
+         &err);
     check_accuracy(&result);
     static const int64_t confusion[] = {2, 0, 2, 2};
     assert_memory_equal(result.confusion, confusion, sizeof confusion);
@@ -99,7 +101,8 @@ static void worst_are_chosen_alike(void **state) {
                 .images = NULL, .labels = labels + i, .count = i + step <= IMAGES ? step : IMAGES - i};
             ath__metrics_add(&metrics, &samples, logits + i * CLASSES, NULL);
         }
-        must(ath__metrics_result(&metrics, NULL, "none", &results[way], &err), &err);
+        must(ath__metrics_result(&metrics, (struct ath__class_labels){NULL, NULL, NULL}, "none", &results[way], &err),
+             &err);
         check_accuracy(&results[way]);
         ath__metrics_free(&metrics);
     }
@@ -135,7 +138,7 @@ static void not_numbers(void **state) {
     ath_error            err = {0};
     must(ath__metrics_start(&metrics, 3, true, &err), &err);
     ath__metrics_add(&metrics, &samples, logits, NULL);
-    must(ath__metrics_result(&metrics, NULL, "none", &result, &err), &err);
+    must(ath__metrics_result(&metrics, (struct ath__class_labels){NULL, NULL, NULL}, "none", &result, &err), &err);
     assert_true(result.top1 == 25.0);
     int64_t sum = 0;
     for (int i = 0; i < 9; i++) sum += result.confusion[i];

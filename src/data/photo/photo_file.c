@@ -1,7 +1,8 @@
-/* Photos by the image readers. */
+/* Photos by the image reader (data/image). */
 #include "data/photo/photo_file.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "data/image/image.h"
 
 #include <string.h>
@@ -10,11 +11,15 @@
 ath_status ath__photo_read(const char *path, int channels, int least, struct ath__picture *picture, ath_error *err) {
     struct ath__decode_hint hint = {.at_least_height = least, .at_least_width = least};
     struct ath__image       image;
-    ATH_TRY(ath__image_decode_file(path, channels, &hint, &image, err));
-    ath_status status = ath__picture_room(picture, image.channels, image.height, image.width, err);
-    if (status == ATH_OK) memcpy(picture->block, image.pixels, ath__picture_bytes(picture));
-    ath__image_free(&image);
-    return status;
+    ATH_TRY(ath__image_decode_file(path, channels, least > 0 ? &hint : NULL, &image, err));
+    ath__free(picture->block);
+    *picture = (struct ath__picture){.channels = image.channels,
+                                     .height = image.height,
+                                     .width = image.width,
+                                     .pixels = image.pixels,
+                                     .block = image.pixels};
+    picture->capacity = ath__picture_bytes(picture);
+    return ATH_OK;
 }
 
 ath_status ath__photo_size(const char *path, int *height, int *width, ath_error *err) {

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "data/dataset.h"
 #include "data/photo/photo_check.h"
-#include "data/photo/photo_file.h"
+#include "data/photo/photo_labels.h"
 #include "data/photo/photo_scan.h"
 
 #include <stdio.h>
@@ -27,6 +27,7 @@ struct options {
     struct ath__dataset_common common;
     int64_t                    channels;
     char                       train[ATH_OPTION_TEXT_SIZE], val[ATH_OPTION_TEXT_SIZE], test[ATH_OPTION_TEXT_SIZE];
+    char                       labels[ATH_OPTION_TEXT_SIZE];
 };
 
 static const struct ath__option table[] = {
@@ -35,6 +36,8 @@ static const struct ath__option table[] = {
     ATH_OPT_TEXT(struct options, train, "", "training photos: a list file or a folder of class folders"),
     ATH_OPT_TEXT(struct options, val, "", "validation photos, likewise"),
     ATH_OPT_TEXT(struct options, test, "", "test photos, likewise"),
+    ATH_OPT_TEXT(struct options, labels, "",
+                 "titles and groups of the classes: a file, none, or empty for labels.txt beside the folders"),
     ATH_OPT_END,
 };
 
@@ -64,8 +67,7 @@ static ath_status find_given(const char *root, const char *key, const char *give
     if (*given != '/' && find_below(root, names, path)) return ATH_OK;
     ath__str_copy(path, ATH_PATH_MAX, given);
     if (is_there(path)) return ATH_OK;
-    return ath__fail(err, ATH_DATA, key, "%s=%s: there is no such list file or folder, here or in '%s'", key, given,
-                     root);
+    return ath__fail(err, ATH_DATA, key, "%s=%s: there is no such file or folder, here or in '%s'", key, given, root);
 }
 
 static ath_status find_parts(const struct options *options, const char *root, struct layout *layout, ath_error *err) {
@@ -212,6 +214,26 @@ static ath_status check_classes(const struct ath__image_store *store, const char
     return ATH_OK;
 }
 
+/* Titles and groups from data.labels=, or from labels.txt in the set's folder. */
+static ath_status read_labels(const struct options *options, const char *root, struct ath__image_store *store,
+                              ath_error *err) {
+    static const char *const usual[] = {"labels.txt", "labels.yaml", "labels.yml", NULL};
+    char                     path[ATH_PATH_MAX] = "";
+    if (strcmp(options->labels, "none") == 0) return ATH_OK;
+    if (!*options->labels)
+        find_below(root, usual, path);
+    else
+        ATH_TRY(find_given(root, "data.labels", options->labels, path, err));
+    if (!*path) return ATH_OK;
+    if (*options->labels) return ath__labels_apply(path, store, err);
+    ath_error  problem = {.code = ATH_OK};
+    ath_status status = ath__labels_apply(path, store, &problem); /* nobody asked for it: no reason to stop */
+    if (status == ATH_DATA)
+        ath__str_printf(&store->remarks, "titles of the classes are not used: %s\n", problem.message);
+    if (status != ATH_OK && status != ATH_DATA && err) *err = problem;
+    return status == ATH_DATA ? ATH_OK : status;
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static ath_status scan_parts(const struct layout *layout, ath_split wanted, struct ath__photo_scan *scan,
@@ -260,6 +282,7 @@ static ath_status open_photos(const void *values, const char *path, ath_split pa
     }
     ATH_TRY_DONE(make_classes(&scan, &layout, lists, store, order, err));
     ATH_TRY_DONE(check_classes(store, path, err));
+    ATH_TRY_DONE(read_labels(options, path, store, err));
     ATH_TRY_DONE(take_photos(&scan, order, store, err));
     if (scan.loose > 0)
         ath__str_printf(&store->remarks, "%lld photos in '%s' lie beside the class folders and are left out\n",

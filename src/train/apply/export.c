@@ -124,6 +124,8 @@ static ath_status write_net(const struct ath__source *source, const struct ath__
         .store = source->network->store,
         .images = images_of(&source->info.preprocess),
         .class_names = (const char *const *)source->info.class_names,
+        .class_titles = (const char *const *)source->info.class_titles,
+        .class_groups = (const char *const *)source->info.class_groups,
     };
     if (!options) return ath__fail_memory(err, path);
     ATH_TRY_DONE(read_options(source->config, path, format, &common, options, err));

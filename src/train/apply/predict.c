@@ -1,9 +1,9 @@
-/* `athanor predict`: images from data sets and files through a trained network.
+/* `athanor predict`: images from files, folders and data sets through a trained network.
  *
- * A word is test:17, val:0-99 or train:5 (elements of the data set), or the path of an image file or of an IDX file of
- * images, which may carry a range: t10k-images-idx3-ubyte.gz:0-9. Images pass through the model file's preprocessing
- * and the evaluation program, with the same test-time augmentation and in batches of the same size as `eval`, so both
- * give the same answers.
+ * A word is test:17, val:0-99 or train:5 (elements of the data set), the path of a folder, of an image file, or of an IDX
+ * file of images, which may carry a range: t10k-images-idx3-ubyte.gz:0-9. Images pass through the model file's
+ * preprocessing and the evaluation program, with the same test-time augmentation and in batches of the same size as
+ * `eval`, so both give the same answers.
  */
 #include "athanor/train.h"
 
@@ -12,93 +12,71 @@
 #include "base/mem.h"
 #include "base/option.h"
 #include "base/str.h"
-#include "data/dataset.h"
-#include "data/image_file.h"
-#include "train/metrics.h"
+#include "data/idx.h"
+#include "data/photo/photo_file.h"
+#include "data/photo/photo_labels.h"
+#include "data/photo/photo_scan.h"
+#include "train/apply/predict_batch.h"
 #include "train/settings.h"
-#include "train/source.h"
-#include "train/views.h"
+#include "train/setup.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+enum { MOST_SETS = 64 };
+
 struct predictor {
-    struct ath__source source;
-    struct ath__viewer viewer;
-    int                channels, height, width, classes, top;
-    int64_t            batch, filled;
-    float             *images;
-    int32_t           *labels; /* unused by the forward pass */
-    char             **names;  /* of the images of the batch */
-    double            *probabilities;
-    ath_guess         *guesses;
-    void (*each)(const ath_prediction *prediction, void *context);
-    void        *context;
-    ath_dataset *dataset; /* opened at the first element */
-    ath_split    split;
+    struct ath__source         source;
+    struct ath__predict_batch  batch;
+    struct ath__predict_sheet *sheet;
+
+    /* Sets whose images may still wait in the batch. */
+    ath_dataset *sets[MOST_SETS];
+    int          set_count;
+    ath_dataset *splits[3]; /* of those, the data set's, opened at their first element */
 };
 
-static const char *class_name(const struct predictor *p, int index) {
-    return p->source.info.class_names && index < p->source.info.classes ? p->source.info.class_names[index] : "?";
+/* ---- what is known about an image -------------------------------------------------------------------------------- */
+
+/* The class that `name` (length bytes) is the name or the title of; -1 = none. */
+static int class_of(const struct ath__model_info *info, const char *name, size_t length) {
+    char **const lists[] = {info->class_names, info->class_titles};
+    for (int i = 0; i < 2; i++)
+        for (int c = 0; lists[i] && c < info->classes; c++)
+            if (strlen(lists[i][c]) == length && strncmp(lists[i][c], name, length) == 0) return c;
+    return -1;
 }
 
-static void on_logits(void *context, const struct ath__samples *samples, const float *logits, const float *losses) {
-    struct predictor *p = context;
-    (void)losses;
-    for (int64_t i = 0; i < samples->count; i++, logits += p->classes) {
-        ath__softmax_row(logits, p->classes, p->probabilities);
-        for (int k = 0; k < p->top; k++) {
-            int best = 0;
-            for (int c = 1; c < p->classes; c++)
-                if (p->probabilities[c] > p->probabilities[best]) best = c;
-            p->guesses[k] = (ath_guess){class_name(p, best), best, p->probabilities[best]};
-            p->probabilities[best] = -1.0; /* taken */
+/* The class that the folder of a file, or one above it, is called like: the nearest. */
+static int truth_of(const struct ath__model_info *info, const char *path) {
+    const char *end = strrchr(path, '/');
+    while (end && end > path) {
+        const char *begin = end;
+        while (begin > path && begin[-1] != '/') begin--;
+        int c = class_of(info, begin, (size_t)(end - begin));
+        if (c >= 0) return c;
+        end = begin > path ? begin - 1 : NULL;
+    }
+    return -1;
+}
+
+/* ---- data sets --------------------------------------------------------------------------------------------------- */
+
+/* Keeps a set until its images are through; NULL is a failure to open it. */
+static ath_status keep_set(struct predictor *p, ath_dataset *dataset, ath_error *err) {
+    if (p->set_count == MOST_SETS) {
+        ath_status status = ath__predict_flush(&p->batch, err);
+        for (int i = 0; i < p->set_count; i++) ath_dataset_close(p->sets[i]);
+        memset(p->splits, 0, sizeof p->splits);
+        p->set_count = 0;
+        if (status != ATH_OK) {
+            ath_dataset_close(dataset);
+            return status;
         }
-        ath_prediction prediction = {.path = p->names[i], .top = p->guesses, .count = p->top};
-        p->each(&prediction, p->context);
     }
-}
-
-static ath_status flush(struct predictor *p, ath_error *err) {
-    if (p->filled == 0) return ATH_OK;
-    struct ath__samples samples = {.images = p->images, .labels = p->labels, .count = p->filled};
-    ath_status          status = ath__viewer_eval(&p->viewer, &samples, on_logits, p, err);
-    for (int64_t i = 0; i < p->filled; i++) {
-        ath__free(p->names[i]);
-        p->names[i] = NULL;
-    }
-    p->filled = 0;
-    return status;
-}
-
-static void report_problem(struct predictor *p, const char *name, const char *problem) {
-    ath_prediction prediction = {.path = name, .problem = problem};
-    p->each(&prediction, p->context);
-}
-
-/* Adds one image; a wrong number of channels is that image's problem, not the run's. */
-static ath_status add(struct predictor *p, const char *name, const unsigned char *pixels, int channels, int height,
-                      int width, ath_error *err) {
-    struct ath__preprocess preprocess = p->source.info.preprocess;
-    preprocess.height = p->height;
-    preprocess.width = p->width;
-    if (channels != p->channels) {
-        char text[96];
-        snprintf(text, sizeof text, "has %d channel%s; the model wants %d", channels, channels == 1 ? "" : "s",
-                 p->channels);
-        ATH_TRY(flush(p, err));
-        report_problem(p, name, text);
-        return ATH_OK;
-    }
-    size_t pixels_of_one = (size_t)p->channels * (size_t)p->height * (size_t)p->width;
-    ATH_TRY(ath__preprocess_apply(&preprocess, pixels, channels, height, width,
-                                  p->images + (size_t)p->filled * pixels_of_one, err));
-    p->names[p->filled] = ath__strdup(name);
-    if (!p->names[p->filled]) return ath__fail_memory(err, name);
-    p->filled++;
-    return p->filled == p->batch ? flush(p, err) : ATH_OK;
+    p->sets[p->set_count++] = dataset;
+    return ATH_OK;
 }
 
 /* "17" or "0-99", or empty for all of `count`. */
@@ -117,59 +95,94 @@ static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t
     return *first >= 0 && *last >= *first && *last < count;
 }
 
+/* Elements of a set under the names "WHAT[i]"; a set of one image, unless `always`, under WHAT alone. */
+static ath_status add_range(struct predictor *p, const ath_dataset *dataset, const char *what, const char *range,
+                            bool always, bool labelled, ath_error *err) {
+    int64_t first, last, count = ath_dataset_describe(dataset).count;
+    if (!parse_range(range, count, &first, &last))
+        return ath__fail(err, ATH_USAGE, what, "no such images: there are 0-%" PRId64, count - 1);
+    for (int64_t i = first; i <= last; i++) {
+        char name[ATH_PATH_MAX + 64];
+        int  label = -1;
+        snprintf(name, sizeof name, count > 1 || always ? "%s[%" PRId64 "]" : "%s", what, i);
+        if (labelled) ATH_TRY(ath_dataset_label(dataset, i, &label, err));
+        ATH_TRY(ath__predict_add(&p->batch, name, dataset, i, label, err));
+    }
+    return ATH_OK;
+}
+
 static ath_status add_elements(struct predictor *p, const char *word, ath_split split, const char *range,
                                ath_error *err) {
-    if (!p->dataset || p->split != split) {
-        ath_dataset_close(p->dataset);
-        p->dataset = NULL;
-        ATH_TRY(ath__setup_data(p->source.config, split, &p->dataset, err));
-        p->split = split;
+    const struct ath__model_info *info = &p->source.info;
+    char                          what[ATH_PATH_MAX + 16];
+    if (!p->splits[split]) {
+        ath_dataset *dataset;
+        ATH_TRY(ath__setup_data(p->source.config, split, &dataset, err));
+        ATH_TRY(keep_set(p, dataset, err));
+        if (info->class_names && ath_dataset_describe(dataset).height == 0)
+            ATH_TRY(ath__dataset_relabel(dataset, (const char *const *)info->class_names, info->classes, err));
+        p->splits[split] = dataset;
     }
-    ath_dataset_info info = ath_dataset_describe(p->dataset);
-    int64_t          first, last;
-    if (!parse_range(range, info.count, &first, &last))
-        return ath__fail(err, ATH_USAGE, word, "no such images: there are 0-%" PRId64, info.count - 1);
-    struct ath__picture picture = {0};
-    ath_status          status = ATH_OK;
-    for (int64_t i = first; i <= last && status == ATH_OK; i++) {
-        char name[320];
-        snprintf(name, sizeof name, "%s:%.*s[%" PRId64 "]", info.name, (int)strcspn(word, ":"), word, i);
-        status = ath__dataset_view(p->dataset, i, 0, &picture, err);
-        if (status == ATH_OK)
-            status = add(p, name, picture.pixels, picture.channels, picture.height, picture.width, err);
+    ath_dataset_info data = ath_dataset_describe(p->splits[split]);
+    bool             labelled = data.classes == info->classes;
+    snprintf(what, sizeof what, "%s:%.*s", data.name, (int)strcspn(word, ":"), word);
+    return add_range(p, p->splits[split], what, range, true, labelled, err);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------- */
+
+/* Whether the file begins as an IDX file of images does, packed or not. */
+static bool is_idx(const char *path) {
+    struct ath__mapping mapping;
+    if (ath__file_map(path, &mapping, NULL) != ATH_OK) return false;
+    const unsigned char *bytes = mapping.data;
+    bool                 yes = mapping.size >= 4 &&
+               ((bytes[0] == 0x1f && bytes[1] == 0x8b) || (bytes[0] == 0 && bytes[1] == 0 && bytes[2] == 8));
+    ath__file_unmap(&mapping);
+    return yes;
+}
+
+/* The images of an IDX file, as a set of grey images or of three equal colours. */
+static ath_status add_idx(struct predictor *p, const char *path, const char *range, ath_error *err) {
+    struct ath__idx         idx = {0};
+    struct ath__image_store store = {0};
+    ath_dataset            *dataset = NULL;
+    ath_error               problem = {.code = ATH_OK};
+    if (ath__idx_read(path, 3, &idx, &problem) != ATH_OK) {
+        if (problem.code == ATH_DATA) return ath__predict_refuse(&p->batch, path, problem.message, err);
+        if (err) *err = problem;
+        return problem.code;
     }
-    ath__picture_free(&picture);
-    return status;
+    store.count = idx.dims[0];
+    store.height = (int)idx.dims[1];
+    store.width = (int)idx.dims[2];
+    store.channels = 1;
+    store.pixels = idx.data;
+    if (store.count < 1 || store.height < 1 || store.width < 1) {
+        ath__image_store_free(&store);
+        return ath__predict_refuse(&p->batch, path, "this IDX file holds no images", err);
+    }
+    int channels = p->batch.preprocessor.channels;
+    if (channels == 3) ATH_TRY(ath__image_store_colour(&store, err));
+    store.labels = ATH_NEW_ARRAY(int32_t, store.count);
+    if (!store.labels) {
+        ath__image_store_free(&store);
+        return ath__fail_memory(err, path);
+    }
+    ATH_TRY(ath__dataset_wrap(path, ATH_SPLIT_TEST, &store, &dataset, err));
+    ATH_TRY(keep_set(p, dataset, err));
+    return add_range(p, dataset, path, range, false, false, err);
 }
 
 static ath_status add_file(struct predictor *p, const char *path, const char *range, ath_error *err) {
-    struct ath__image_file file;
-    ath_error              problem = {.code = ATH_OK};
-    ath_status             status = ath__image_file_open(path, p->channels, &file, &problem);
-    if (status == ATH_MEMORY) {
-        if (err) *err = problem;
-        return status;
-    }
-    if (status != ATH_OK) {
-        ATH_TRY(flush(p, err));
-        report_problem(p, path, problem.message);
-        return ATH_OK;
-    }
-    int64_t first, last;
-    size_t  size = (size_t)file.channels * (size_t)file.height * (size_t)file.width;
-    if (!parse_range(range, file.count, &first, &last)) {
-        status = ath__fail(err, ATH_USAGE, path, "no such images: there are 0-%" PRId64, file.count - 1);
-    }
-    for (int64_t i = first; status == ATH_OK && i <= last; i++) {
-        char name[1100];
-        if (file.count > 1)
-            snprintf(name, sizeof name, "%s[%" PRId64 "]", path, i);
-        else
-            ath__str_copy(name, sizeof name, path);
-        status = add(p, name, file.pixels + (size_t)i * size, file.channels, file.height, file.width, err);
-    }
-    ath__image_file_close(&file);
-    return status;
+    if (is_idx(path)) return add_idx(p, path, range, err);
+    if (*range) return ath__fail(err, ATH_USAGE, path, "only IDX files have numbered images, not '%s'", path);
+    return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source.info, path), err);
+}
+
+/* A file in a folder that was named: images, and what is called like one. */
+static ath_status add_found(void *context, const char *path, ath_error *err) {
+    return ath__photo_is_image(path) ? add_file(context, path, "", err) : ATH_OK;
 }
 
 static ath_status add_word(struct predictor *p, const char *word, ath_error *err) {
@@ -177,63 +190,107 @@ static ath_status add_word(struct predictor *p, const char *word, ath_error *err
         const char *prefix;
         ath_split   split;
     } splits[] = {{"train:", ATH_SPLIT_TRAIN}, {"val:", ATH_SPLIT_VAL}, {"test:", ATH_SPLIT_TEST}};
-    if (!ath__file_exists(word)) {
-        for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
-            size_t length = strlen(splits[i].prefix);
-            if (strncmp(word, splits[i].prefix, length) == 0)
-                return add_elements(p, word, splits[i].split, word + length, err);
-        }
-        const char *colon = strrchr(word, ':');
-        char        path[ATH_PATH_MAX];
-        if (colon && (size_t)(colon - word) < sizeof path) {
-            memcpy(path, word, (size_t)(colon - word));
-            path[colon - word] = '\0';
-            if (ath__file_exists(path)) return add_file(p, path, colon + 1, err);
-        }
+    if (ath__file_exists(word)) return add_file(p, word, "", err);
+    if (ath__folder_exists(word)) return ath__photo_walk(word, add_found, p, err);
+    for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
+        size_t length = strlen(splits[i].prefix);
+        if (strncmp(word, splits[i].prefix, length) == 0)
+            return add_elements(p, word, splits[i].split, word + length, err);
+    }
+    const char *colon = strrchr(word, ':');
+    char        path[ATH_PATH_MAX];
+    if (colon && (size_t)(colon - word) < sizeof path) {
+        memcpy(path, word, (size_t)(colon - word));
+        path[colon - word] = '\0';
+        if (ath__file_exists(path)) return add_file(p, path, colon + 1, err);
     }
     return add_file(p, word, "", err);
 }
 
-static ath_status prepare(struct predictor *p, ath_error *err) {
-    ath_model_input(p->source.model, &p->channels, &p->height, &p->width);
-    p->classes = ath_model_classes(p->source.model);
-    p->top = (int)ath__config_int(p->source.config, "top");
-    if (p->top > p->classes) p->top = p->classes;
-    p->batch = ath__config_int(p->source.config, "batch");
-    size_t image = (size_t)p->channels * (size_t)p->height * (size_t)p->width;
-    p->images = ath__alloc_array((size_t)p->batch * image, sizeof(float));
-    p->labels = ATH_NEW_ARRAY(int32_t, p->batch);
-    p->names = ATH_NEW_ARRAY(char *, p->batch);
-    p->probabilities = ATH_NEW_ARRAY(double, p->classes);
-    p->guesses = ATH_NEW_ARRAY(ath_guess, p->classes);
-    if (!p->images || !p->labels || !p->names || !p->probabilities || !p->guesses)
-        return ath__fail_memory(err, "predict");
-    const struct ath__tta *tta;
-    ATH_TRY(ath__tta_find(ath__config_text(p->source.config, "tta"), &tta, err));
-    return ath__viewer_open(p->source.network, tta, p->batch, &p->viewer, err);
+/* ---- the whole --------------------------------------------------------------------------------------------------- */
+
+/* labels=FILE: titles and groups in place of the model's. */
+static ath_status read_labels(struct predictor *p, ath_error *err) {
+    struct ath__model_info *info = &p->source.info;
+    const char             *path = ath__config_text(p->source.config, "labels");
+    struct ath__image_store store = {.classes = info->classes, .class_names = (const char *const *)info->class_names};
+    ath_dataset            *dataset = NULL;
+    struct ath__model_info  named = {.preprocess = info->preprocess};
+    if (ath__config_origin(p->source.config, "labels") != ATH_ORIGIN_COMMAND_LINE || !info->class_names) return ATH_OK;
+    if (!*path || strcmp(path, "none") == 0) return ATH_OK;
+    ath_status status = ath__labels_apply(path, &store, err);
+    if (status != ATH_OK) {
+        ath__image_store_free(&store);
+        return status;
+    }
+    ATH_TRY(ath__dataset_wrap(path, ATH_SPLIT_TEST, &store, &dataset, err));
+    status = ath__model_info_take(&named, dataset, err);
+    ath_dataset_close(dataset);
+    if (status == ATH_OK) {
+        struct ath__model_info old = *info;
+        *info = named;
+        named = old;
+    }
+    ath__model_info_free(&named);
+    return status;
 }
 
-static void clean_up(struct predictor *p) {
-    for (int64_t i = 0; p->names && i < p->filled; i++) ath__free(p->names[i]);
-    ath__free(p->names);
-    ath__free(p->images);
-    ath__free(p->labels);
-    ath__free(p->probabilities);
-    ath__free(p->guesses);
-    ath_dataset_close(p->dataset);
-    ath__viewer_close(&p->viewer);
-    ath__source_close(&p->source);
+static ath_status open_predictor(struct predictor *p, const ath_config *config, ath_error *err) {
+    ATH_TRY(ath__source_open(config, NULL, &p->source, err));
+    ATH_TRY(read_labels(p, err));
+    if (*ath__config_text(config, "sheet")) {
+        p->sheet = ATH_NEW(struct ath__predict_sheet);
+        if (!p->sheet) return ath__fail_memory(err, "sheet");
+    }
+    return ath__predict_open(&p->batch, &p->source, p->sheet, err);
+}
+
+static ath_status write_sheet(const struct predictor *p, ath_error *err) {
+    char title[ATH_PATH_MAX + 64];
+    if (!p->sheet) return ATH_OK;
+    snprintf(title, sizeof title, "Predictions of %s", p->source.path);
+    return ath__predict_sheet_write(p->sheet, title, ath__config_text(p->source.config, "sheet"), err);
+}
+
+ath_status ath_predict_stream(const ath_config *config, const char *(*next)(void *context),
+                              void (*each)(const ath_prediction *prediction, void *context), void *context,
+                              ath_error *err) {
+    struct predictor p = {.batch = {.each = each, .context = context}};
+    ath_status       status = open_predictor(&p, config, err);
+    for (const char *word; status == ATH_OK && (word = next(context)) != NULL;) status = add_word(&p, word, err);
+    if (status == ATH_OK) status = ath__predict_flush(&p.batch, err);
+    if (status == ATH_OK) status = write_sheet(&p, err);
+    ath__predict_close(&p.batch);
+    for (int i = 0; i < p.set_count; i++) ath_dataset_close(p.sets[i]);
+    if (p.sheet) ath__predict_sheet_free(p.sheet);
+    ath__free(p.sheet);
+    ath__source_close(&p.source);
+    return status;
+}
+
+/* Paths in an array as a stream of them. */
+struct listed {
+    const char *const *paths;
+    int                count, at;
+    void (*each)(const ath_prediction *prediction, void *context);
+    void *context;
+};
+
+static const char *next_listed(void *context) {
+    struct listed *listed = context;
+    return listed->at < listed->count ? listed->paths[listed->at++] : NULL;
+}
+
+static void each_listed(const ath_prediction *prediction, void *context) {
+    const struct listed *listed = context;
+    listed->each(prediction, listed->context);
 }
 
 ath_status ath_predict(const ath_config *config, const char *const *paths, int path_count,
                        void (*each)(const ath_prediction *prediction, void *context), void *context, ath_error *err) {
-    struct predictor p = {.each = each, .context = context};
+    struct listed listed = {paths, path_count, 0, each, context};
     if (path_count == 0)
-        return ath__fail(err, ATH_USAGE, NULL, "which images? Give files, or test:0-9 for images of the data set");
-    ath_status status = ath__source_open(config, NULL, &p.source, err);
-    if (status == ATH_OK) status = prepare(&p, err);
-    for (int i = 0; i < path_count && status == ATH_OK; i++) status = add_word(&p, paths[i], err);
-    if (status == ATH_OK) status = flush(&p, err);
-    clean_up(&p);
-    return status;
+        return ath__fail(err, ATH_USAGE, NULL,
+                         "which images? Give files or folders, or test:0-9 for images of the data set");
+    return ath_predict_stream(config, next_listed, each_listed, &listed, err);
 }
