@@ -32,15 +32,16 @@ struct gradcam {
     json_t *list;
 };
 
-static void name_of(const struct gradcam *g, int index, char *text, size_t capacity) {
+/* The class's title, its name, or else its number. */
+static void title_of(const struct gradcam *g, int index, char *text, size_t capacity) {
     const struct ath__model_info *info = &g->analysis->source->info;
-    if (info->class_names && index < info->classes)
-        ath__str_copy(text, capacity, info->class_names[index]);
+    if (index < info->classes && (info->class_titles || info->class_names))
+        ath__str_copy(text, capacity, (info->class_titles ? info->class_titles : info->class_names)[index]);
     else
         snprintf(text, capacity, "class %d", index);
 }
 
-/* class=: a name, else a number. */
+/* class=: a name, a title, or else a number. */
 static ath_status find_class(struct gradcam *g, ath_error *err) {
     const struct ath__model_info *info = &g->analysis->source->info;
     const char                   *wanted = ath__config_text(g->analysis->source->config, "class");
@@ -48,11 +49,13 @@ static ath_status find_class(struct gradcam *g, ath_error *err) {
     int64_t                       number;
     g->explained = -1;
     if (!*wanted) return ATH_OK;
-    for (int c = 0; info->class_names && c < info->classes; c++)
-        if (strcmp(info->class_names[c], wanted) == 0) {
-            g->explained = c;
-            return ATH_OK;
-        }
+    char **const lists[] = {info->class_names, info->class_titles};
+    for (int l = 0; l < 2; l++)
+        for (int c = 0; lists[l] && c < info->classes; c++)
+            if (strcmp(lists[l][c], wanted) == 0) {
+                g->explained = c;
+                return ATH_OK;
+            }
     if (ath__parse_int(wanted, &number) && number >= 0 && number < classes) {
         g->explained = (int)number;
         return ATH_OK;
@@ -102,9 +105,13 @@ static json_t *map_json(const struct ath__cam *cam, const float *map) {
 }
 
 static json_t *guess_json(const struct gradcam *g, int index) {
-    char name[200];
-    name_of(g, index, name, sizeof name);
-    return json_pack("{s:s, s:i, s:f}", "class", name, "index", index, "probability", g->probabilities[index]);
+    const struct ath__model_info *info = &g->analysis->source->info;
+    char                          title[200];
+    title_of(g, index, title, sizeof title);
+    const char *name = info->class_names && index < info->classes ? info->class_names[index] : title;
+    json_t *json = json_pack("{s:s, s:i, s:f}", "class", name, "index", index, "probability", g->probabilities[index]);
+    if (strcmp(name, title) != 0) json_object_set_new(json, "title", json_string(title));
+    return json;
 }
 
 /* One image's results: JSON, a line of text, and its tile. */
@@ -130,7 +137,7 @@ static void report(struct gradcam *g, int item, int explained, const float *logi
     json_object_set_new(json, "area", json_real(s.area));
     json_object_set_new(json, "map", map_json(&g->cam, map));
     json_array_append_new(g->list, json);
-    name_of(g, explained, name, sizeof name);
+    title_of(g, explained, name, sizeof name);
     snprintf(caption, CAPTION, "%s %.1f%%%s", name, 100.0 * g->probabilities[explained],
              explained == best ? "" : " (not predicted)");
     ath__str_printf(&g->analysis->text, "%-40s %-20s %6.2f%%", image->name, name, 100.0 * g->probabilities[explained]);
