@@ -40,16 +40,28 @@ static ath_status find_weights(struct ath__source *source, ath_error *err) {
     return ath__file_exists(path) ? ath_config_load(source->config, path, err) : ATH_OK;
 }
 
-/* A file without a description: the configuration says what it is. */
+/* A file without a description: the configuration says what it is; where it names no data set, the model's own input
+ * and classes hold. */
 static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
     ath_dataset *dataset = NULL;
     ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
-    ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
+    if (*ath__config_text(source->config, "data"))
+        ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
     ath_status status = ath__setup_preprocess(source->config, dataset, &source->info.preprocess, err);
     if (status == ATH_OK)
         status = ath__setup_model(source->config, dataset, &source->info.preprocess, &source->model, err);
     ath_dataset_close(dataset);
     return status;
+}
+
+/* The file says how its network's images are prepared; another way is the classic of a good net that predicts badly. */
+static void tell_ignored(const struct ath__source *source, const ath_hooks *hooks) {
+    static const char *const keys[] = {"resize", "crop", "interpolation", "normalize"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (ath__config_origin(source->config, keys[i]) == ATH_ORIGIN_COMMAND_LINE)
+            ath__remark(hooks, "PREPROCESS", true,
+                        "%s=%s is not used: images are prepared as in the training of '%s', which its file says",
+                        keys[i], ath__config_text(source->config, keys[i]), source->path);
 }
 
 ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source,
@@ -62,10 +74,12 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
     described = ath__is_described(&source->file);
     ath_tensor_file_free(&source->file);
-    if (described || !*ath__config_text(source->config, "model"))
+    if (described || !*ath__config_text(source->config, "model")) {
         ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
-    else
+        tell_ignored(source, hooks);
+    } else {
         ATH_TRY(open_undescribed(source, err));
+    }
     ATH_TRY(ath__setup_network(source->config, source->model, ATH_NETWORK_EVALUATES, hooks, &source->network, err));
     struct ath__load_report report;
     ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));

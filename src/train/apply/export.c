@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "format/export.h"
 #include "train/settings.h"
+#include "train/setup_preprocess.h"
 #include "train/source.h"
 
 #include <ctype.h>
@@ -90,8 +91,22 @@ static ath_status read_options(const ath_config *config, const char *path, const
 /* ---- the export ------------------------------------------------------------------------------------------------- */
 
 static struct ath__export_images images_of(const struct ath__preprocess *preprocess) {
-    struct ath__export_images images = {
-        .resize_height = preprocess->height, .resize_width = preprocess->width, .interpolation = "bilinear"};
+    bool                      cuts = preprocess->fit != ATH_FIT_STRETCH;
+    struct ath__export_images images = {.interpolation = ath__filter_name(preprocess->filter),
+                                        .crop_height = cuts ? preprocess->height : 0,
+                                        .crop_width = cuts ? preprocess->width : 0};
+    switch (preprocess->fit) {
+    case ATH_FIT_STRETCH:
+        images.resize_height = preprocess->height;
+        images.resize_width = preprocess->width;
+        break;
+    case ATH_FIT_SHORTER: images.resize_shorter = preprocess->fit_height; break;
+    case ATH_FIT_EXACT:
+        images.resize_height = preprocess->fit_height;
+        images.resize_width = preprocess->fit_width;
+        break;
+    case ATH_FIT_CROP: break;
+    }
     memcpy(images.mean, preprocess->mean, sizeof images.mean);
     memcpy(images.deviation, preprocess->deviation, sizeof images.deviation);
     return images;
