@@ -67,10 +67,10 @@ static json_t *to_json(const ath_eval_result *r) {
     json_t *seen = json_pack("{s:i, s:I, s:f}", "classes", r->seen_classes, "images", (json_int_t)r->seen_images,
                              "top1", r->top1_seen);
     json_t *object =
-        json_pack("{s:I, s:f, s:o, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
-                  r->top1, "seen", seen, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
-                  "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
-                  confusion, "calibration", calibration_json(r), "worst", worst_json(r));
+        json_pack("{s:I, s:f, s:o, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images,
+                  "top1", r->top1, "seen", seen, "top5", r->top5, "loss", share(r->loss), "mean_confidence",
+                  r->confidence, "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes,
+                  "confusion", confusion, "calibration", calibration_json(r), "worst", worst_json(r));
     if (r->groups > 0) json_object_set_new(object, "per_group", groups_json(r));
     if (r->skipped > 0) json_object_set_new(object, "skipped", json_integer(r->skipped));
     return object;
