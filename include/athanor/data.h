@@ -97,6 +97,57 @@ typedef struct ath_duplicates {
 ATH_API ath_status ath_dataset_compare(const ath_dataset *first, const ath_dataset *second, ath_duplicates *found,
                                        ath_error *err);
 
+/* A look at a whole data set, every image decoded once: what is broken, what occurs twice, how classes and sizes are
+ * distributed. Texts belong to the check. */
+typedef struct ath_check_image {
+    const char *path; /* the file, or "train[17]" */
+    const char *part; /* "train", "val", "test" */
+    int         label;
+} ath_check_image;
+
+/* A file that cannot be read, is no image or is broken. */
+typedef struct ath_check_fault {
+    ath_check_image image;
+    const char     *problem;
+} ath_check_fault;
+
+/* Two images that are the same, byte for byte (distance 0), or look so: fingerprints of 128 bits that differ in
+ * `distance` of them. Of a group of equal images, the first with each of the others. */
+typedef struct ath_check_pair {
+    ath_check_image first, second;
+    int             distance;
+} ath_check_pair;
+
+typedef struct ath_check_part {
+    const char *name;
+    int64_t     images, broken;
+    int64_t    *class_counts; /* classes entries, broken ones not counted */
+    int         least_height, least_width, most_height, most_width;
+} ath_check_part;
+
+enum { ATH_CHECK_PARTS = 3, ATH_CHECK_DISTANCE = 6 };
+typedef struct ath_data_check {
+    int                part_count;
+    ath_check_part     parts[ATH_CHECK_PARTS];
+    int                classes;
+    const char *const *class_names, *const *class_titles;
+    ath_check_fault *faults;
+    int64_t          fault_count;
+    ath_check_pair  *copies, *similar; /* at most 10,000 of each are listed */
+    int64_t          copy_count, similar_count;
+    /* Groups of images that are the same; of these, those with images in several parts, and under several labels. */
+    int64_t     copy_groups, groups_across, groups_in_conflict;
+    int64_t     similar_across; /* pairs of different parts */
+    bool        compared;       /* similar pictures were looked for: there are no more than 100,000 images */
+    const char *remarks;        /* of the data set, one a line */
+    void       *memory;
+} ath_data_check;
+
+/* Opens every part of the set and looks at all its images. The check is the caller's to free, also after a failure. */
+ATH_API ath_status ath_dataset_check(const char *name, const ath_option_pair *options, int option_count,
+                                     ath_data_check *check, ath_error *err);
+ATH_API void       ath_dataset_check_free(ath_data_check *check);
+
 /* The random transforms of augment=[...], for help: transform i and its argument k, or false past the end. Arguments
  * without a name are taken in this order. */
 typedef struct ath_transform_entry {

@@ -61,6 +61,7 @@ typedef struct ath_hooks {
 typedef struct ath_train_result {
     char    model[64], data[256], precision[8], device[16], run[1024];
     int64_t params, macs, epochs;
+    int64_t skipped; /* files that bad_images=skip left out, of training and validation images */
     double  top1_best, top1_last, loss_last, train_top1_last;
     int64_t epoch_best;
     char    tta[16];                                   /* test-time augmentation of the following three */

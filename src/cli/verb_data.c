@@ -1,5 +1,6 @@
-/* athanor data list | get NAME | stats NAME | show NAME */
+/* athanor data list | get NAME | check NAME | stats NAME | show NAME */
 #include "cli/console.h"
+#include "cli/data_check.h"
 #include "cli/data_stats.h"
 #include "cli/json_out.h"
 #include "cli/verb.h"
@@ -10,7 +11,7 @@
 
 static ath_status wrong_use(ath_error *err) {
     snprintf(err->message, sizeof err->message,
-             "say what to do: data list, data get NAME, data stats NAME, data show NAME");
+             "say what to do: data list, data get NAME, data check NAME, data stats NAME, data show NAME");
     err->where[0] = '\0';
     return err->code = ATH_USAGE;
 }
@@ -61,6 +62,11 @@ static ath_status stats(const struct invocation *invocation, ath_error *err) {
     return *name ? data_stats(invocation, name, err) : wrong_use(err);
 }
 
+static ath_status check(const struct invocation *invocation, ath_error *err) {
+    const char *name = invocation->word_count > 1 ? invocation->words[1] : ath_config_get(invocation->config, "data");
+    return *name ? data_check(invocation, name, err) : wrong_use(err);
+}
+
 static ath_status show(const struct invocation *invocation, ath_error *err) {
     ath_config *config = invocation->config;
     if (invocation->word_count > 1) {
@@ -79,6 +85,7 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
     const char *what = invocation->word_count > 0 ? invocation->words[0] : "";
     if (strcmp(what, "list") == 0) return list(invocation, err);
     if (strcmp(what, "get") == 0 && invocation->word_count == 2) return get(invocation->words[1], err);
+    if (strcmp(what, "check") == 0 && invocation->word_count <= 2) return check(invocation, err);
     if (strcmp(what, "stats") == 0) return stats(invocation, err);
     if (strcmp(what, "show") == 0 && invocation->word_count <= 2) return show(invocation, err);
     return wrong_use(err);
@@ -86,16 +93,18 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
 
 const struct verb verb_data = {
     .name = "data",
-    .summary = "list, download, measure and show data sets",
-    .examples = "  athanor data list\n"
-                "  athanor data get mnist         verified; resumes; ATHANOR_MIRROR names another source\n"
-                "  athanor data stats mnist       mean, deviation, class counts, duplicates within and across parts\n"
-                "  athanor data stats cifar10 data.holdout=5000\n"
-                "  athanor data stats photos/cifar-10-binary.tar.gz split=train --json\n"
-                "  athanor data show cifar10 'augment=[crop(4),flip,cutout(8)]' normalize=auto out=sheet.png\n"
-                "                                 a contact sheet of training images: originals, and what random\n"
-                "                                 transforms make of them in each epoch\n"
-                "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
+    .summary = "list, download, check, measure and show data sets",
+    .examples =
+        "  athanor data list\n"
+        "  athanor data get mnist         verified; resumes; ATHANOR_MIRROR names another source\n"
+        "  athanor data check photos/     broken files, images that occur twice or look the same, sizes, classes\n"
+        "  athanor data stats mnist       mean, deviation, class counts, duplicates within and across parts\n"
+        "  athanor data stats cifar10 data.holdout=5000\n"
+        "  athanor data stats photos/cifar-10-binary.tar.gz split=train --json\n"
+        "  athanor data show cifar10 'augment=[crop(4),flip,cutout(8)]' normalize=auto out=sheet.png\n"
+        "                                 a contact sheet of training images: originals, and what random\n"
+        "                                 transforms make of them in each epoch\n"
+        "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
     .keys = "split data resize crop interpolation normalize bad_images labels augment seed rows columns out",
     .run = run,
 };

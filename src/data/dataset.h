@@ -17,9 +17,9 @@
 struct ath__dataset_common {
     double  holdout;      /* 0: none; a whole number: the last images; a fraction: drawn by class */
     int64_t holdout_seed; /* of the draw by class */
-    int64_t bad_images;   /* ATH_BAD_STOP, ATH_BAD_SKIP: of images in files */
+    int64_t bad_images;   /* ATH_BAD_STOP ...: of images in files */
 };
-enum { ATH_BAD_STOP, ATH_BAD_SKIP };
+enum { ATH_BAD_STOP, ATH_BAD_SKIP, ATH_BAD_KEEP };
 #define ATH_DATASET_COMMON_OPTIONS                                                                                     \
     {"holdout",                                                                                                        \
      "training images kept back for validation: a number of them (the last ones) or a fraction, drawn by class",       \
@@ -38,8 +38,9 @@ enum { ATH_BAD_STOP, ATH_BAD_SKIP };
          0,                                                                                                            \
          9e15},                                                                                                        \
     {                                                                                                                  \
-        "bad_images", "files that are no images or broken: stop at the first, or leave them out and count them",       \
-            ATH_OPTION_CHOICE, offsetof(struct ath__dataset_common, bad_images), "stop", "stop|skip", 0, 0             \
+        "bad_images",                                                                                                  \
+            "files that are no images or broken: stop at the first, leave them out, or keep all files unseen",         \
+            ATH_OPTION_CHOICE, offsetof(struct ath__dataset_common, bad_images), "stop", "stop|skip|keep", 0, 0        \
     }
 
 enum { ATH_MAX_CLASSES = 100000 };

@@ -37,6 +37,7 @@ char *ath_train_result_json(const ath_train_result *r) {
     ath__json_set_real(o, "top1_final", r->top1_final);
     ath__json_set_real(o, "loss_final", r->loss_final);
     ath__json_set_real(o, "calibration_error", r->calibration_error);
+    json_object_set_new(o, "skipped", json_integer(r->skipped));
     ath__json_set_real(o, "seconds", r->seconds);
     ath__json_set_real(o, "images_per_second", r->images_per_second);
     set_text(o, "precision", r->precision);

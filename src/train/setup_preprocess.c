@@ -196,6 +196,14 @@ void ath__setup_tell_data(const ath_hooks *hooks, const ath_dataset *dataset) {
     }
 }
 
+void ath__setup_tell_skipped(const ath_hooks *hooks, const ath_dataset *dataset) {
+    int64_t skipped = ath_dataset_describe(dataset).skipped;
+    if (skipped > 0)
+        ath__remark(hooks, "DATA", true,
+                    "%lld validation files are no images or broken and are left out; 'athanor data check' names them",
+                    (long long)skipped);
+}
+
 void ath__setup_tell_preprocess(const ath_config *config, const ath_hooks *hooks, const ath_dataset *dataset,
                                 const struct ath__preprocess *preprocess) {
     char text[160];

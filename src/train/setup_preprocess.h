@@ -13,6 +13,8 @@ const char *ath__filter_name(int filter);
 /* "resized so that the shorter side has 256 pixels (bilinear), then the middle 224x224". */
 void ath__preprocess_text(const struct ath__preprocess *preprocess, char *text, size_t capacity);
 
+/* A remark on validation images that were left out. */
+void ath__setup_tell_skipped(const ath_hooks *hooks, const ath_dataset *dataset);
 /* Remarks: what the data set says about itself; the size that photos are brought to where no key says it. */
 void ath__setup_tell_data(const ath_hooks *hooks, const ath_dataset *dataset);
 void ath__setup_tell_preprocess(const ath_config *config, const ath_hooks *hooks, const ath_dataset *dataset,

@@ -81,6 +81,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__setup_compare(t->hooks, t->train_set, t->val_set, err));
     ATH_TRY(ath__setup_preprocess(config, t->train_set, &t->info.preprocess, err));
     ath__setup_tell_data(t->hooks, t->train_set);
+    ath__setup_tell_skipped(t->hooks, t->val_set);
     ath__setup_tell_preprocess(config, t->hooks, t->train_set, &t->info.preprocess);
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__model_info_take(&t->info, t->train_set, err));
@@ -204,6 +205,7 @@ static void fill_result(struct ath__trainer *t) {
         seconds += p->epochs[i].seconds;
     }
     r->images_per_second = seconds > 0.0 ? images / seconds : 0.0;
+    r->skipped = ath_dataset_describe(t->train_set).skipped + ath_dataset_describe(t->val_set).skipped;
 }
 
 /* The best epoch's weights once more; what they score is part of the result and of the log. */

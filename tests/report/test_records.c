@@ -184,6 +184,7 @@ static void summary_fields(void **state) {
                                        "loss_last",
                                        "train_top1_last",
                                        "epoch_best",
+                                       "skipped",
                                        "seconds",
                                        "images_per_second",
                                        "precision",

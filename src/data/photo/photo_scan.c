@@ -198,16 +198,23 @@ static ath_status look_at(void *context, const char *path, ath_error *err) {
     return look->found || --look->left <= 0 ? ATH_INTERRUPTED : ATH_OK;
 }
 
-bool ath__photo_has_classes(const char *folder) {
+ath_status ath__photo_has_classes(const char *folder, bool *yes, ath_error *err) {
     struct listing listing;
     char           path[ATH_PATH_MAX];
     struct look    look = {.left = LOOKED_AT};
-    list_folder(folder, &listing, NULL);
-    for (int i = 0; i < listing.count && !look.found && look.left > 0; i++)
-        if (listing.entries[i].folder && ath__path_join(path, folder, listing.entries[i].name, NULL) == ATH_OK)
-            ath__photo_walk(path, look_at, &look, NULL);
+    ath_error      problem = {.code = ATH_OK};
+    ath_status     status = list_folder(folder, &listing, &problem);
+    for (int i = 0; status == ATH_OK && i < listing.count && !look.found && look.left > 0; i++) {
+        if (!listing.entries[i].folder) continue;
+        status = ath__path_join(path, folder, listing.entries[i].name, &problem);
+        if (status == ATH_OK) status = ath__photo_walk(path, look_at, &look, &problem);
+        if (status != ATH_MEMORY) status = ATH_OK; /* found, enough looked at, or a folder that cannot be read */
+    }
     free_listing(&listing);
-    return look.found;
+    *yes = look.found;
+    if (status != ATH_MEMORY) return ATH_OK;
+    if (err) *err = problem;
+    return status;
 }
 
 /* One class folder on its way into the scan. */

@@ -52,7 +52,7 @@ ath_status ath__photo_list_parse(struct ath__photo_scan *scan, const char *text,
                                  const char *folder, unsigned part, bool wanted, ath_error *err);
 
 /* Whether a file below a folder in `folder` is an image by its name; looks at some ten thousand at most. */
-bool ath__photo_has_classes(const char *folder);
+ath_status ath__photo_has_classes(const char *folder, bool *yes, ath_error *err);
 
 /* Calls `visit` for every file below `folder`, sorted by path; hidden ones are left out. */
 typedef ath_status (*ath__photo_visit_fn)(void *context, const char *path, ath_error *err);

@@ -287,7 +287,8 @@ static ath_status open_photos(const void *values, const char *path, ath_split pa
     if (scan.loose > 0)
         ath__str_printf(&store->remarks, "%lld photos in '%s' lie beside the class folders and are left out\n",
                         (long long)scan.loose, layout.path[part]);
-    ATH_TRY_DONE(ath__photo_check(store, options->common.bad_images == ATH_BAD_SKIP, err));
+    if (options->common.bad_images != ATH_BAD_KEEP)
+        ATH_TRY_DONE(ath__photo_check(store, options->common.bad_images == ATH_BAD_SKIP, err));
     if (store->count == 0)
         status = ath__fail(err, ATH_DATA, layout.path[part], "there are no photos in '%s'", layout.path[part]);
     if (status == ATH_OK && store->remarks.failed) status = ath__fail_memory(err, path);
@@ -305,8 +306,8 @@ static ath_status is_photos(const char *path, bool *yes, ath_error *err) {
     struct ath__photo_scan   scan = {.texts = &texts};
     *yes = false;
     if (ath__folder_exists(path)) {
-        *yes = find_below(path, lists, found) || ath__photo_has_classes(path);
-        return ATH_OK;
+        *yes = find_below(path, lists, found);
+        return *yes ? ATH_OK : ath__photo_has_classes(path, yes, err);
     }
     const char *dot = strrchr(path, '.');
     if (dot && (strcmp(dot, ".txt") == 0 || strcmp(dot, ".lst") == 0 || strcmp(dot, ".tsv") == 0))
