@@ -122,7 +122,8 @@ static ath_status set_from(ath_config *config, const char *key, const char *valu
         const char *inner = ath__stage_key(key);
         if (!inner) return ath__fail(err, ATH_USAGE, NULL, "'%s' must be stage.NUMBER.KEY: stage.2.lr, say", key);
         setting = ath__setting_find(inner);
-        if (!setting && !in_family(inner)) return unknown_key(inner, err);
+        bool nested = strncmp(inner, "stage.", 6) == 0 || strncmp(inner, "sweep.", 6) == 0;
+        if (!setting && (nested || !in_family(inner))) return unknown_key(inner, err);
         if (setting) ATH_TRY(ath__setting_check(setting, value, err));
         return put(config, key, value, origin, source, err);
     }

@@ -136,6 +136,7 @@ void ath__network_destroy(struct ath__network *network) {
     ath__program_destroy(network->eval);
     ath__program_destroy(network->backbone);
     ath__program_destroy(network->head);
+    ath__program_destroy(network->statistics);
     ath__store_destroy(network->store);
     ath__free(network->is_head);
     ath__free(network->targets);

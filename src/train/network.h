@@ -50,6 +50,7 @@ struct ath__network {
     struct ath__store           *store;
     struct ath__program         *train, *eval, *ascent; /* ascent: the first half of a step of SAM, or NULL */
     struct ath__program         *backbone, *head;       /* where features are kept, else NULL (forward.h) */
+    struct ath__program         *statistics;            /* made when first needed (recalibrate.h) */
     ath_shape                    features;              /* of one image: (1, ...) */
     uint64_t                     first_step;            /* of the run, at which this network's training began */
     uint64_t                     seed;                  /* of dropout */

@@ -28,7 +28,7 @@
     { name, ATH_SETTING_AUGMENT, fallback, NULL, 0, 0, false, summary }
 
 static const struct ath__setting table[] = {
-    TEXT("model", "", "network: a zoo name (athanor models) or a YAML model file"),
+    TEXT("model", "", "network: a zoo name (athanor models), a YAML model file or an ONNX file"),
     TEXT("data", "", "data set: a name (athanor data list) or a path"),
     TEXT("resize", "",
          "size that images are brought to: 256 = the shorter side, HEIGHTxWIDTH = both; empty = as stored (photos: "

@@ -2,6 +2,7 @@
 #include "train/stage_config.h"
 
 #include "base/error.h"
+#include "train/chosen.h"
 #include "train/settings.h"
 
 #include <ctype.h>
@@ -91,10 +92,23 @@ ath_status ath__stage_count(const ath_config *config, int *count, bool *staged, 
     return ATH_OK;
 }
 
+/* Settings of the run's optimizer or schedule are not those of the stage's own one. */
+static void forget_settings(ath_config *stage, ath__chooser chooser) {
+    const struct ath__setting *setting;
+    for (int i = 0; (setting = ath__setting_at(i)); i++)
+        if (ath__chooser_of(setting->name) == chooser &&
+            ath__config_origin(stage, setting->name) < ATH_ORIGIN_COMMAND_LINE)
+            ath__config_unset(stage, setting->name);
+}
+
 ath_status ath__stage_config(const ath_config *config, int index, ath_config **stage, ath_error *err) {
-    char own[32];
+    char own[32], optimizer[48], schedule[48];
     snprintf(own, sizeof own, "%s%d.", prefix, index + 1);
+    snprintf(optimizer, sizeof optimizer, "%soptimizer", own);
+    snprintf(schedule, sizeof schedule, "%sschedule", own);
     ATH_TRY(ath_config_copy(config, stage, err));
+    if (ath__config_given(config, optimizer)) forget_settings(*stage, ATH_CHOOSER_OPTIMIZER);
+    if (ath__config_given(config, schedule)) forget_settings(*stage, ATH_CHOOSER_SCHEDULE);
     ath_status status = ath__config_overlay(*stage, own, err);
     ath__config_unset(*stage, prefix);
     if (status == ATH_OK) return ATH_OK;

@@ -1,7 +1,8 @@
 /* Stages of a run in its configuration: stage.NUMBER.KEY, from `stages:` in a recipe or the command line.
  *
  * A stage is the run's settings with its own over them; a run without stages has one. What the command line says of a
- * key goes before what a recipe says of it for a stage.
+ * key goes before what a recipe says of it for a stage. A stage with an optimizer or a schedule of its own begins with
+ * that one's defaults, not with the settings of the run's.
  */
 #ifndef ATH_TRAIN_STAGE_CONFIG_H
 #define ATH_TRAIN_STAGE_CONFIG_H

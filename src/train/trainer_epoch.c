@@ -6,11 +6,13 @@
 #include "base/str.h"
 #include "train/average.h"
 #include "train/evaluate.h"
+#include "train/recalibrate.h"
 #include "train/settings.h"
 #include "train/setup.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 ath_status ath__trainer_diverged(struct ath__trainer *t, const char *what, double lr, ath_error *err) {
     char kept[ATH_PATH_MAX + 80] = "No epoch was finished before";
@@ -43,11 +45,18 @@ static ath_status save_weights(struct ath__trainer *t, const char *name, bool av
     return status;
 }
 
+/* bn.statistics=recalibrate */
+static ath_status settle_statistics(struct ath__trainer *t, ath_error *err) {
+    if (strcmp(ath__config_text(t->stage.config, "bn.statistics"), "recalibrate") != 0) return ATH_OK;
+    return ath__recalibrate(t->stage.network, &t->stage.train, t->position.epoch, err);
+}
+
 static ath_status evaluate_average(struct ath__trainer *t, ath_epoch *row, ath_error *err) {
     struct ath__metrics metrics;
     ATH_TRY(ath__metrics_start(&metrics, ath_model_classes(t->model), false, err));
     ath__average_swap(t->stage.network);
-    ath_status status = ath__evaluate(t->stage.network, &t->stage.val, &metrics, err);
+    ath_status status = settle_statistics(t, err);
+    if (status == ATH_OK) status = ath__evaluate(t->stage.network, &t->stage.val, &metrics, err);
     ath__average_swap(t->stage.network);
     row->ema_loss = ath__metrics_loss(&metrics);
     row->ema_top1 = ath__metrics_top1(&metrics);
@@ -78,6 +87,7 @@ static ath_status make_row(struct ath__trainer *t, ath_epoch *row, ath_error *er
     bool                  measured = !isnan(t->stage.network->grad_norm) && p->batch > 0;
     ath__trainer_progress(t, ATH_ACTIVITY_EVAL, 0, 0);
     if (!ath__trainer_finite(t)) return ath__trainer_diverged(t, "a weight", ath__trainer_rate(t, p->step - 1), err);
+    ATH_TRY(settle_statistics(t, err));
     ATH_TRY(ath__evaluate(t->stage.network, &t->stage.val, &t->val_metrics, err));
     if (!isfinite(ath__metrics_loss(&t->val_metrics)))
         return ath__trainer_diverged(t, "the validation loss", ath__trainer_rate(t, p->step - 1), err);

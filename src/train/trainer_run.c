@@ -18,6 +18,7 @@
 #include "train/settings.h"
 #include "train/setup.h"
 #include "train/setup_preprocess.h"
+#include "train/setup_update.h"
 #include "train/stage_config.h"
 
 #include <stdio.h>
@@ -54,11 +55,14 @@ static ath_status check_stages(struct ath__trainer *t, ath_error *err) {
     ATH_TRY(ath__stage_count(t->config, &t->stages, &t->staged, err));
     t->epochs = 0;
     for (int s = 0; s < t->stages; s++) {
-        ath_config           *config = NULL;
-        struct ath__rate_plan rate;
+        ath_config                  *config = NULL;
+        struct ath__rate_plan        rate;
+        struct ath__network_settings settings = {.optimizer = NULL};
+        struct ath__group_rule       rules[ATH_GROUP_MAX_RULES];
         ATH_TRY(ath__stage_config(t->config, s, &config, err));
         t->epochs += ath__config_int(config, "epochs");
         ath_status status = ath__rate_read(config, 1, NULL, &rate, err);
+        if (status == ATH_OK) status = ath__setup_update(config, NULL, &settings, rules, err);
         ath_config_destroy(config);
         if (status != ATH_OK) return status;
     }

@@ -193,6 +193,32 @@ static const char *const orthogonal[] = {"optimizer",
                                          "schedule.factor",
                                          "0.5",
                                          NULL};
+/* A stage on kept features, then the whole network with augmented images and a running average. */
+static const char *const staged[] = {"momentum",
+                                     "0.9",
+                                     "schedule",
+                                     "cosine",
+                                     "features.folder",
+                                     "resume-features",
+                                     "augment",
+                                     "[crop(2)]",
+                                     "stage.1.epochs",
+                                     "1",
+                                     "stage.1.freeze",
+                                     "backbone",
+                                     "stage.1.features",
+                                     "cache",
+                                     "stage.1.features.views",
+                                     "2",
+                                     "stage.2.epochs",
+                                     "2",
+                                     "stage.2.ema",
+                                     "0.9",
+                                     "stage.2.group.head.match",
+                                     "head",
+                                     "stage.2.group.head.lr",
+                                     "2",
+                                     NULL};
 
 static pid_t start_job(const struct job *job, const char *folder, bool resume) {
     const char *const fresh[] = {"model",
@@ -389,13 +415,25 @@ static void test_cycled(void **state) {
 
 static void test_layered(void **state) {
     (void)state;
-    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-layered", "2", layered}, KILLS + 2 * FEW, FEWER);
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-layered", "2", layered}, KILLS + 4 * FEW, FEWER);
 }
 
 static void test_orthogonal(void **state) {
     (void)state;
-    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-orthogonal", "2", orthogonal}, KILLS + 3 * FEW,
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-orthogonal", "2", orthogonal}, KILLS + 5 * FEW,
                     FEWER);
+}
+
+/* Also when the kill meets the border between two stages, or the features in front of them. */
+static void test_staged(void **state) {
+    (void)state;
+    const struct job job = {"resume-dropout-net.yaml", "resume-staged", "2", staged};
+    size_t           size;
+    kill_and_resume(&job, KILLS + 2 * FEW, 2 * FEW);
+    char *text = read_whole(job.folder, "results.csv", &size);
+    assert_non_null(strstr(text, ",stage\n"));
+    assert_non_null(strstr(text, ",1\n2,"));
+    free(text);
 }
 
 /* The first Ctrl-C saves and ends with 130. The run is started anew until the signal meets it under way. */
@@ -428,9 +466,9 @@ int main(void) {
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lenet),     cmocka_unit_test(test_dropout_net), cmocka_unit_test(test_decided),
-        cmocka_unit_test(test_cycled),    cmocka_unit_test(test_layered),     cmocka_unit_test(test_orthogonal),
-        cmocka_unit_test(test_interrupt), cmocka_unit_test(test_finished),
+        cmocka_unit_test(test_lenet),  cmocka_unit_test(test_dropout_net), cmocka_unit_test(test_decided),
+        cmocka_unit_test(test_cycled), cmocka_unit_test(test_layered),     cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_staged), cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
