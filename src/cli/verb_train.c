@@ -115,7 +115,7 @@ const struct verb verb_train = {
     .keys =
         "model data resize normalize augment epochs batch micro_batch lr optimizer momentum dampening nesterov "
         "weight_decay beta1 beta2 eps alpha centered momentum_decay lr_decay trust ns_steps renormalize decay.exclude "
-        "clip.norm clip.value log.grad_norm lookahead lookahead.alpha sam ema schedule schedule.every schedule.factor "
+        "clip.norm clip.value log.grad_norm lookahead lookahead.alpha lookahead.end lookahead.power lookahead.statistics sam ema schedule schedule.every schedule.factor "
         "schedule.milestones schedule.expression schedule.start schedule.end schedule.length schedule.power "
         "schedule.period schedule.growth schedule.rise schedule.div schedule.final_div schedule.anneal "
         "schedule.momentum_low schedule.momentum_high schedule.metric schedule.patience schedule.threshold "

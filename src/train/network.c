@@ -9,6 +9,7 @@
 #include "train/average.h"
 #include "train/forward.h"
 #include "train/head.h"
+#include "train/lookahead.h"
 #include "train/update.h"
 
 #include <math.h>
@@ -233,6 +234,7 @@ static ath_status start_from_values(struct ath__network *network, ath_error *err
 /* Copies of the parameters that start where these stand. */
 void ath__network_begin(struct ath__network *network) {
     if (network->settings.lookahead_steps > 0) ath__update_start(network);
+    ath__lookahead_start_statistics(network);
     if (network->settings.ema > 0.0) ath__average_start(network);
 }
 

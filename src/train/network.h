@@ -31,7 +31,8 @@ struct ath__network_settings {
     int                           rule_count;
     unsigned                      decay_exclude;   /* ATH_DECAY_EXCLUDE_* */
     int64_t                       lookahead_steps; /* 0 = no Lookahead */
-    double                        lookahead_alpha;
+    double                        lookahead_alpha, lookahead_end, lookahead_power;
+    bool                          lookahead_statistics;
     double                        clip_norm, clip_value; /* 0 = no clipping */
     bool                          measure_norm;          /* of the gradient, also without clipping */
     double                        sam;                   /* radius of sharpness-aware minimisation; 0 = none */
@@ -59,6 +60,7 @@ struct ath__network {
     struct ath__groups           groups;
     bool                        *is_head;         /* by entry of the store (head.h) */
     double                       steps_per_epoch; /* of the run; for groups that are updated for some epochs */
+    double                       run_steps;       /* of the whole run; 0 = not known */
     float                        loss_scale;
     double                       momentum; /* of the next step, where a schedule cycles it; 0 = as set */
     double  grad_norm; /* of the last step, before clipping; not a number where it is not measured */

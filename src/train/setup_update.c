@@ -138,6 +138,9 @@ ath_status ath__setup_update(const ath_config *config, const ath_hooks *hooks, s
     ATH_TRY(read_exclusions(ath__config_text(config, "decay.exclude"), &settings->decay_exclude, err));
     settings->lookahead_steps = ath__config_int(config, "lookahead");
     settings->lookahead_alpha = ath__config_real(config, "lookahead.alpha");
+    settings->lookahead_end = ath__config_real(config, "lookahead.end");
+    settings->lookahead_power = ath__config_real(config, "lookahead.power");
+    settings->lookahead_statistics = ath__config_flag(config, "lookahead.statistics");
     settings->clip_norm = ath__config_real(config, "clip.norm");
     settings->clip_value = ath__config_real(config, "clip.value");
     settings->measure_norm = ath__config_flag(config, "log.grad_norm");

@@ -51,6 +51,7 @@ ath_status ath__stage_open(const struct ath__stage_source *source, int index, st
     stage->steps_per_epoch = (count + batch - 1) / batch;
     ATH_TRY(ath__rate_read(config, stage->steps_per_epoch, source->hooks, &stage->rate, err));
     stage->network->steps_per_epoch = (double)stage->steps_per_epoch;
+    stage->network->run_steps = (double)stage->rate.steps;
     ATH_TRY(check_momentum(stage, err));
     ath__rate_remark_length(&stage->rate, source->hooks);
     tell_groups(stage, source->hooks);

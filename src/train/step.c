@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/average.h"
+#include "train/lookahead.h"
 #include "train/network.h"
 #include "train/update.h"
 
@@ -151,6 +152,7 @@ ath_status ath__network_step(struct ath__network *network, const struct ath__sam
     ATH_TRY(ath__plan_run(pass.first, ATH_PHASE_EPILOGUE, 0, err));
     const float *norm = ath__plan_output(pass.first, "grad_norm", NULL);
     network->grad_norm = norm ? (double)*norm : NAN;
+    ath__lookahead_statistics(network, step - network->first_step);
     if (network->settings.ema > 0.0) ath__average_statistics(network, step - network->first_step);
     ath__network_changed(network);
     return ATH_OK;

@@ -5,7 +5,7 @@
  *     g = min(max(g, -clip_value), clip_value)
  *     g = g * min(1, clip_norm / (|g| + 1e-6)),  |g| over all groups, summed in an order that shapes alone decide
  *
- * Lookahead (Zhang et al., NeurIPS 2019), every k steps; a, s are scalars: alpha and 1 in those steps, else 0:
+ * Lookahead (train/lookahead.h), every k steps; a, s are scalars: the share and 1 in those steps, else 0:
  *
  *     slow = slow + a * (p - slow)
  *     p = (1 - s) * p + s * slow
@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "graph/op.h"
 #include "train/average.h"
+#include "train/lookahead.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -240,6 +241,7 @@ ath_status ath__update_add_states(struct ath__network *network, ath_error *err) 
             ATH_TRY(ath__store_add_state(store, name, &shape, err));
         }
     }
+    ATH_TRY(ath__lookahead_add_statistics(network, err));
     return network->settings.ema > 0.0 ? ath__average_add_states(network, err) : ATH_OK;
 }
 
@@ -298,11 +300,10 @@ ath_status ath__update_set(struct ath__network *network, struct ath__plan *plan,
         }
     }
     if (settings->lookahead_steps > 0) {
-        bool sync = (step + 1) % (uint64_t)settings->lookahead_steps == 0;
-        ATH_TRY(
-            set_scalar(network, plan, &used, shared_names[SLOW_ALPHA], sync ? settings->lookahead_alpha : 0.0, err));
-        ATH_TRY(set_scalar(network, plan, &used, shared_names[SLOW_SYNC], sync, err));
-        ATH_TRY(set_scalar(network, plan, &used, shared_names[FAST_KEEP], !sync, err));
+        struct ath__lookahead_step now = ath__lookahead_at(network, step);
+        ATH_TRY(set_scalar(network, plan, &used, shared_names[SLOW_ALPHA], now.share, err));
+        ATH_TRY(set_scalar(network, plan, &used, shared_names[SLOW_SYNC], now.sync, err));
+        ATH_TRY(set_scalar(network, plan, &used, shared_names[FAST_KEEP], !now.sync, err));
     }
     if (settings->ema > 0.0)
         ATH_TRY(set_scalar(network, plan, &used, shared_names[AVERAGE_FRESH], ath__average_fresh(settings->ema, step),

@@ -52,6 +52,7 @@ expect "unknown optimizer" 2 "sdg.*'sgd'" "${small[@]}" out=none optimizer=sdg
 expect "unknown schedule" 2 "cosin.*cosine" "${small[@]}" out=none schedule=cosin
 expect "unknown start" 2 "xaviar.*xavier" "${small[@]}" out=none init=xaviar
 absent "an unknown start" none
+expect "target above 100%" 2 "target_top1 .*from 0 to 100.*'200'" "${small[@]}" out=none target_top1=200
 expect "unknown transform" 2 "reparam|transform" "${small[@]}" out=none reparam=xn
 expect "unknown model option" 2 "kernle.*kernel" "${small[@]}" out=none model.kernle=3
 expect "model option out of range" 2 "kernel.*3, 5" "${small[@]}" out=none model.kernel=4

@@ -34,6 +34,8 @@ says "stepped per batch" 0 'warning.*LR|falls from 0.05' "${small[@]}" epochs=10
     schedule=lambda 'schedule.expression=0.1^floor(step/10)' --show-schedule -o b.png
 says "longer than the run" 0 'takes 200 epochs and the run 4' "${small[@]}" epochs=4 schedule=cosine schedule.length=200ep \
     --show-schedule -o c.png
+says "shorter than the run" 0 'takes 2 epochs and the run 8: the last 6 epochs' "${small[@]}" epochs=8 schedule=cosine schedule.length=2ep \
+    --show-schedule -o c.png
 says "no unit" 2 '30ep or 500it' "${small[@]}" schedule=step schedule.every=30
 says "expression" 2 "character 5 of '0.1\^flor" "${small[@]}" schedule=lambda 'schedule.expression=0.1^flor(epoch)'
 says "no expression" 2 'needs schedule.expression' "${small[@]}" schedule=lambda

@@ -63,6 +63,13 @@ grep -q 'weights (safetensors): all 10 tensors loaded' stderr || fault "eval doe
 grep -q '8 of 10 tensors loaded; the head is for 10 classes there and starts anew: fc3.weight, fc3.bias' stderr ||
     fault "train does not say that the head starts anew"
 
+# A weight that is not a number, in a file that is otherwise in order: the last four bytes become a float32 NaN.
+cp first/weights/last.safetensors nan.safetensors
+printf '\0\0\300\177' | dd of=nan.safetensors bs=1 seek=$(($(wc -c <nan.safetensors) - 4)) conv=notrunc status=none
+refused "a weight that is not a number" "no finite number at position" nan.safetensors
+"$athanor" eval weights=nan.safetensors data=digits data.n=60 >stdout 2>stderr
+[ $? -eq 3 ] || fault "weights that are no numbers are evaluated"
+
 # Norms that are folded into the convolutions: the names say so, and the message says which option fits.
 small=(model=mobilenetv2 model.width=0.05 data=digits data.n=60 resize=32 batch=20 epochs=1 threads=1)
 "$athanor" train "${small[@]}" model.bn=folded out=folded >stdout 2>stderr || fault "training with folded norms"

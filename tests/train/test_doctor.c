@@ -128,6 +128,16 @@ static void lr_stepped_per_batch(struct plant *p) {
     plan(p);
 }
 
+/* A shortened run, of which the rate outlives more than a half: the unit is as wrong as in the whole one. */
+static void expression_of_steps(struct plant *p) {
+    before(p);
+    set(p, "epochs", "3");
+    set(p, "schedule", "lambda");
+    set(p, "schedule.expression", "0.1^floor(step/30)");
+    if (ath__evidence_plan(&p->evidence, 79, NULL) != ATH_OK) fail_msg("no plan");
+    assert_true(p->evidence.plan.dead_step > 0.5 * (double)p->evidence.plan.steps);
+}
+
 static void lr_dead_in_rows(struct plant *p) {
     healthy(p);
     p->evidence.plan.known = false;
@@ -405,6 +415,7 @@ static const struct fault {
     double      at_least;
 } faults[] = {
     {lr_stepped_per_batch, "LR-DEAD", "schedule.every=30ep", 0.9},
+    {expression_of_steps, "LR-DEAD", "schedule.expression=0.1^floor(epoch/30)", 0.9},
     {lr_dead_in_rows, "LR-DEAD", "schedule=cosine", 0.7},
     {adam_at_a_tenth, "LR-ADAM", "lr=0.001", 0.9},
     {decay_of_three, "WD", "weight_decay=", 0.9},
@@ -541,6 +552,40 @@ static void healthy_tuning_is_left_alone(void **state) {
     }
 }
 
+/* Three steps of a slow net, in which the loss rose as it often does, say nothing yet. */
+static void a_short_trial_is_not_trusted(void **state) {
+    (void)state;
+    struct plant p;
+    ath_findings findings;
+    before(&p);
+    p.evidence.trial.steps = 3;
+    p.evidence.trial.loss_high = p.evidence.trial.loss_last = 4.5;
+    examine(&p, &findings);
+    assert_int_equal(findings.count, 0);
+    ath_findings_free(&findings);
+    ath_config_destroy(p.config);
+}
+
+/* Expressions of the run's length, and drops that are far apart, are counted as they are meant. */
+static void healthy_expressions_are_left_alone(void **state) {
+    (void)state;
+    static const char *const expressions[] = {"1-step/steps", "(1-step/steps)^3", "0.1^floor(step/1000)",
+                                              "0.5*(1+cos(3.14159265*step/steps))", "0.1^floor(epoch/4)"};
+    for (size_t i = 0; i < sizeof expressions / sizeof expressions[0]; i++) {
+        struct plant p;
+        ath_findings findings;
+        before(&p);
+        set(&p, "schedule", "lambda");
+        set(&p, "schedule.expression", expressions[i]);
+        plan(&p);
+        examine(&p, &findings);
+        print(&findings);
+        assert_int_equal(findings.count, 0);
+        ath_findings_free(&findings);
+        ath_config_destroy(p.config);
+    }
+}
+
 static void healthy_schedules_are_left_alone(void **state) {
     (void)state;
     static const char *const schedules[][4] = {{"constant", "30ep", "0.1", "0"}, {"cosine", "30ep", "0.1", "0"},
@@ -616,7 +661,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_fire_on_their_faults),     cmocka_unit_test(every_rule_has_a_fault),
         cmocka_unit_test(healthy_evidence_is_left_alone), cmocka_unit_test(healthy_schedules_are_left_alone),
-        cmocka_unit_test(healthy_tuning_is_left_alone),   cmocka_unit_test(json_says_the_same),
+        cmocka_unit_test(healthy_tuning_is_left_alone),   cmocka_unit_test(healthy_expressions_are_left_alone),
+        cmocka_unit_test(a_short_trial_is_not_trusted),   cmocka_unit_test(json_says_the_same),
         cmocka_unit_test(vitals_survive_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-enum { KILLS = 20, FEW = 5, MAX_FILE = 8 << 20, PATH_SIZE = 512, MAX_TRIES = 50 };
+enum { KILLS = 20, FEW = 5, FEWER = 3, MAX_FILE = 8 << 20, PATH_SIZE = 512, MAX_TRIES = 50 };
 
 static const char dropout_net[] = "name: dropout-net\n"
                                   "input: [1, 28, 28]\n"
@@ -145,6 +145,54 @@ static const char *const cycled[] = {"schedule",
                                      "5e-4",
                                      NULL};
 
+/* Augmented images, a sharpness-aware step's parameters set aside, LARS and Lookahead. */
+static const char *const layered[] = {"optimizer",
+                                      "lars",
+                                      "lr",
+                                      "1",
+                                      "sam",
+                                      "0.05",
+                                      "lookahead",
+                                      "3",
+                                      "lookahead.alpha",
+                                      "1",
+                                      "lookahead.end",
+                                      "0.25",
+                                      "lookahead.power",
+                                      "3",
+                                      "lookahead.statistics",
+                                      "true",
+                                      "ema",
+                                      "0.95",
+                                      "augment",
+                                      "[crop(2),flip(mode=alternate),cutout(6)]",
+                                      "schedule",
+                                      "one-cycle",
+                                      "clip.norm",
+                                      "5",
+                                      NULL};
+/* Muon, whose vectors go to AdamW; a plateau; augmented images; images mixed with their neighbours. */
+static const char *const orthogonal[] = {"optimizer",
+                                         "muon",
+                                         "lr",
+                                         "0.02",
+                                         "ema",
+                                         "0.9",
+                                         "lookahead",
+                                         "4",
+                                         "augment",
+                                         "[crop(2,mode=reflect),rotate(10),mixup(0.2)]",
+                                         "schedule",
+                                         "plateau",
+                                         "schedule.patience",
+                                         "0",
+                                         "schedule.threshold",
+                                         "500",
+                                         "schedule.threshold_mode",
+                                         "abs",
+                                         "schedule.factor",
+                                         "0.5",
+                                         NULL};
 /* A stage on kept features, then the whole network with augmented images and a running average. */
 static const char *const staged[] = {"momentum",
                                      "0.9",
@@ -365,6 +413,17 @@ static void test_cycled(void **state) {
     kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-cycled", "1", cycled}, KILLS + FEW, FEW);
 }
 
+static void test_layered(void **state) {
+    (void)state;
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-layered", "2", layered}, KILLS + 4 * FEW, FEWER);
+}
+
+static void test_orthogonal(void **state) {
+    (void)state;
+    kill_and_resume(&(struct job){"resume-dropout-net.yaml", "resume-orthogonal", "2", orthogonal}, KILLS + 5 * FEW,
+                    FEWER);
+}
+
 /* Also when the kill meets the border between two stages, or the features in front of them. */
 static void test_staged(void **state) {
     (void)state;
@@ -407,9 +466,9 @@ int main(void) {
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lenet),    cmocka_unit_test(test_dropout_net), cmocka_unit_test(test_decided),
-        cmocka_unit_test(test_cycled),   cmocka_unit_test(test_staged),      cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_finished),
+        cmocka_unit_test(test_lenet),  cmocka_unit_test(test_dropout_net), cmocka_unit_test(test_decided),
+        cmocka_unit_test(test_cycled), cmocka_unit_test(test_layered),     cmocka_unit_test(test_orthogonal),
+        cmocka_unit_test(test_staged), cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

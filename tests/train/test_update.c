@@ -371,6 +371,49 @@ static void test_lookahead(void **state) {
     ath__network_destroy(plain);
 }
 
+/* The share falls from 1 to 0.25 as the cube of time, running statistics follow, and the last step of seven ends on the
+ * slow weights although it is none of every three. */
+static void test_growing_lookahead(void **state) {
+    (void)state;
+    enum { STEPS = 7 };
+    struct ath__network *network = NETWORK("momentum", "0.9", "lookahead", "3", "lookahead.alpha", "1", "lookahead.end",
+                                           "0.25", "lookahead.power", "3", "lookahead.statistics", "true");
+    struct ath__network *plain = NETWORK("momentum", "0.9");
+    size_t               count = plain->store->params_count;
+    float               *slow = copy_of(plain->store->params, count);
+    const char          *name = NULL;
+    for (int i = 0; i < plain->store->count; i++)
+        if (strstr(plain->store->entries[i].name, "running_var")) name = plain->store->entries[i].name;
+    assert_non_null(name);
+    const struct ath__entry *follows = ath__store_find(network->store, name);
+    struct ath__entry       *live = ath__store_find(plain->store, name);
+    int64_t                  channels = ath_shape_count(&live->shape);
+    float                   *slow_var = copy_of(live->data, (size_t)channels);
+    network->run_steps = STEPS;
+    for (uint64_t t = 0; t < STEPS; t++) {
+        double done = (double)(t + 1) / STEPS, share = (t + 1) % 3 == 0 ? 1.0 + (0.25 - 1.0) * pow(done, 3.0) : 0.0;
+        bool   last = t + 1 == STEPS;
+        step(network, 0.05, t);
+        step(plain, 0.05, t);
+        for (size_t i = 0; i < count && (share > 0.0 || last); i++) {
+            volatile float apart = plain->store->params[i] - slow[i], part = apart * (float)share;
+            slow[i] += part;
+            plain->store->params[i] = slow[i];
+        }
+        for (int64_t i = 0; i < channels && (share > 0.0 || last); i++) {
+            slow_var[i] = (float)((double)slow_var[i] + share * ((double)live->data[i] - (double)slow_var[i]));
+            live->data[i] = slow_var[i];
+        }
+        ath__network_changed(plain);
+        assert_memory_equal(network->store->params, plain->store->params, count * sizeof(float));
+        assert_memory_equal(follows->data, live->data, (size_t)channels * sizeof(float));
+    }
+    ath__free(slow);
+    ath__free(slow_var);
+    ath__network_destroy(network);
+    ath__network_destroy(plain);
+}
+
 /* The average follows weights and running statistics; swapping shows it and brings back the live state to the bit. */
 static void test_average(void **state) {
     (void)state;
@@ -488,12 +531,19 @@ static void test_checkpoint_groups(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),        cmocka_unit_test(test_decay_exclude),
-        cmocka_unit_test(test_group_time),    cmocka_unit_test(test_muon),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_ignored),
-        cmocka_unit_test(test_clip_norm),     cmocka_unit_test(test_clip_value),
-        cmocka_unit_test(test_lookahead),     cmocka_unit_test(test_average),
-        cmocka_unit_test(test_micro_batches), cmocka_unit_test(test_checkpoint_groups),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_decay_exclude),
+        cmocka_unit_test(test_group_time),
+        cmocka_unit_test(test_muon),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_ignored),
+        cmocka_unit_test(test_clip_norm),
+        cmocka_unit_test(test_clip_value),
+        cmocka_unit_test(test_lookahead),
+        cmocka_unit_test(test_growing_lookahead),
+        cmocka_unit_test(test_average),
+        cmocka_unit_test(test_micro_batches),
+        cmocka_unit_test(test_checkpoint_groups),
         cmocka_unit_test(test_sam),
     };
     return cmocka_run_group_tests(tests, prepare, clean);

@@ -38,19 +38,27 @@ static bool replace_word(const char *text, const char *from, const char *to, boo
     return found;
 }
 
-static void suggest_units(const struct ath__evidence *e, ath_finding *f) {
+/* The key whose times are counted in steps where epochs were meant, with the mended value in `text`; NULL if there is
+ * none. An expression that looks at the run's length (`steps`) knows what it counts. */
+static const char *mistaken_unit(const struct ath__evidence *e, char *text, size_t capacity) {
     const char *milestones = ath__evidence_text(e, "schedule.milestones");
-    const char *expression = ath__evidence_text(e, "schedule.expression"), *key = NULL;
-    char        text[160];
+    const char *expression = ath__evidence_text(e, "schedule.expression");
     double      amount;
     if (strcmp(ath__evidence_text(e, "schedule"), "lambda") == 0) {
-        if (replace_word(expression, "step", "epoch", false, text, sizeof text)) key = "schedule.expression";
-    } else if (counted_in_steps(e, "schedule.every", &amount)) {
-        key = "schedule.every";
-        snprintf(text, sizeof text, "%gep", amount);
-    } else if (replace_word(milestones, "it", "ep", true, text, sizeof text)) {
-        key = "schedule.milestones";
+        bool relative = replace_word(expression, "steps", "steps", false, text, capacity);
+        bool counts = replace_word(expression, "step", "epoch", false, text, capacity);
+        return counts && !relative ? "schedule.expression" : NULL;
     }
+    if (counted_in_steps(e, "schedule.every", &amount)) {
+        snprintf(text, capacity, "%gep", amount);
+        return "schedule.every";
+    }
+    return replace_word(milestones, "it", "ep", true, text, capacity) ? "schedule.milestones" : NULL;
+}
+
+static void suggest_units(const struct ath__evidence *e, ath_finding *f) {
+    char        text[160];
+    const char *key = mistaken_unit(e, text, sizeof text);
     if (key) {
         ATH_SAY(
             f->cause,
@@ -71,8 +79,12 @@ static void lr_dead_planned(const struct ath__evidence *e, ath_finding *f) {
     const struct ath__plan_facts *p = &e->plan;
     if (!p->known || p->peak <= 0.0 || p->steps < 2) return;
     double share = p->dead_step / (double)p->steps;
-    /* A schedule that has come down by half of the run has wasted the other half. */
-    if (share >= 0.5) return;
+    char   mended[160];
+    /* A schedule that has come down by half of the run has wasted the other half. One that comes down within four epochs
+     * (drops of ten to one, less than an epoch apart) by times that it counts in steps is meant otherwise even where the
+     * run is hardly longer than that. */
+    bool unit = p->dead_step < 4.0 * (double)p->steps_per_epoch && mistaken_unit(e, mended, sizeof mended);
+    if (share >= (unit ? 0.9 : 0.5)) return;
     f->confidence = share < 0.1 ? 0.97 : share < 0.33 ? 0.8 : 0.55;
     ATH_SAY(
         f->evidence,
@@ -192,6 +204,10 @@ static bool lr_high_from_epochs(const struct ath__evidence *e, ath_finding *f) {
     return false;
 }
 
+/* The loss of a healthy net with batch normalisation often rises in the first steps of a trial; behind this many it has
+ * turned. Where steps are slow a trial ends before. */
+static const int64_t settled = 10;
+
 static void check_lr_high(const struct ath__evidence *e, ath_finding *f) {
     const struct ath__run_facts   *run = &e->run;
     const struct ath__trial_facts *trial = &e->trial;
@@ -222,7 +238,7 @@ static void check_lr_high(const struct ath__evidence *e, ath_finding *f) {
             "in a trial of %lld steps the weights grew to %.3g times their length, and the loss is %.3g (guessing gives "
             "%.3f)",
             (long long)trial->steps, trial->growth, trial->loss_last, chance);
-    } else if (trial->loss_last > 1.3 * fmax(trial->loss_first, chance)) {
+    } else if (trial->steps >= settled && trial->loss_last > 1.3 * fmax(trial->loss_first, chance)) {
         too_high(e, f, 0.8, trial->lr);
         ATH_SAY(f->evidence,
                 "in a trial of %lld steps the loss went from %.3g to %.3g (highest %.3g; guessing gives %.3f)",
