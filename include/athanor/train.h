@@ -186,6 +186,23 @@ ATH_API ath_status ath_predict_stream(const ath_config *config, const char *(*ne
                                       void (*each)(const ath_prediction *prediction, void *context), void *context,
                                       ath_error *err);
 
+/* Looks into a trained network (run= or weights=) in the way that what= names. `words` are images, files or elements of
+ * the data set ("val:0-8"), for kinds that take any; `path` is the figure's (NULL: what=, with .png, in the working
+ * folder). docs/analyze.md describes the JSON of each kind. */
+typedef struct ath_analysis {
+    char *json;         /* one object */
+    char *text;         /* lines for people */
+    char  figure[1024]; /* the figure's path; empty = none was drawn */
+} ath_analysis;
+ATH_API ath_status ath_analyze(const ath_config *config, const char *const *words, int word_count, const char *path,
+                               const ath_hooks *hooks, ath_analysis *analysis, ath_error *err);
+ATH_API void       ath_analysis_free(ath_analysis *analysis);
+/* Kind i of what=; false past the end. */
+typedef struct ath_analysis_entry {
+    const char *name, *summary;
+} ath_analysis_entry;
+ATH_API bool ath_analysis_at(int i, ath_analysis_entry *entry);
+
 /* One array that a network gave. */
 typedef struct ath_inferred {
     const char *name, *dtype; /* the output's name; "float", "int64" ... */

@@ -113,6 +113,10 @@ ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset
         int              width = preprocess->width ? preprocess->width : info.width;
         status = ath_model_set_input(*model, info.channels, height, width, err);
         if (status == ATH_OK) status = ath_model_set_classes(*model, info.classes, err);
+    } else if (preprocess && preprocess->height > 0) {
+        int channels, height, width;
+        ath_model_input(*model, &channels, &height, &width);
+        status = ath_model_set_input(*model, channels, preprocess->height, preprocess->width, err);
     }
     if (status == ATH_OK) status = apply_model_options(config, *model, err);
     if (status == ATH_OK && dataset) status = check_input(dataset, preprocess, *model, err);

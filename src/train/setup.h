@@ -20,11 +20,13 @@ ath_status ath__setup_data(const ath_config *config, ath_split split, ath_datase
 /* A remark when validation images are among the training images: accuracy on them is memory. */
 ath_status ath__setup_compare(const ath_hooks *hooks, const ath_dataset *train, const ath_dataset *val, ath_error *err);
 
-/* resize= and normalize=, for images like those of `train` (whose pixels `auto` measures). */
+/* resize= and normalize=, for images like those of `train` (whose pixels `auto` measures); NULL: for photos, as the
+ * model= takes them. */
 ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
                                  ath_error *err);
 
-/* model=, model.*, reparam=; input and classes from the data set (which may be NULL: then input= and classes=). */
+/* model=, model.*, reparam=; input and classes from the data set, or, where that is NULL, the input from `preprocess`
+ * (which may be NULL as well) and the model's own; then input= and classes=. */
 ath_status ath__setup_model(const ath_config *config, const ath_dataset *dataset,
                             const struct ath__preprocess *preprocess, ath_model **model, ath_error *err);
 

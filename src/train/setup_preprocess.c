@@ -113,21 +113,39 @@ static ath_status measure(const ath_dataset *train, struct ath__preprocess *prep
     return ATH_OK;
 }
 
+static ath_status channels_of_model(const ath_config *config, int *channels, ath_error *err) {
+    ath_model *model;
+    int        height, width;
+    ATH_TRY(ath_model_create(ath__config_text(config, "model"), &model, err));
+    ath_model_input(model, channels, &height, &width);
+    ath_model_destroy(model);
+    return ATH_OK;
+}
+
 ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *train, struct ath__preprocess *preprocess,
                                  ath_error *err) {
     static const struct {
         const char *name, *value;
     } named[] = {{"imagenet", "0.485:0.229,0.456:0.224,0.406:0.225"}, {"half", "0.5:0.5"}}; /* half: 2 x - 1 */
-    ath_dataset_info info = ath_dataset_describe(train);
+    ath_dataset_info info = {0};
     const char      *normalize = ath__config_text(config, "normalize");
     const char      *resize = ath__config_text(config, "resize");
+    if (train)
+        info = ath_dataset_describe(train);
+    else
+        ATH_TRY(channels_of_model(config, &info.channels, err));
     memset(preprocess, 0, sizeof *preprocess);
     for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
     preprocess->filter = ath__filter_find(ath__config_text(config, "interpolation"));
     ATH_TRY(parse_fit(resize, ath__config_text(config, "crop"), preprocess, err));
     if (info.height == 0 && !*resize) ATH_TRY(choose_fit(config, preprocess, err));
     if (strcmp(normalize, "none") == 0) return ATH_OK;
-    if (strcmp(normalize, "auto") == 0) return measure(train, preprocess, err);
+    if (strcmp(normalize, "auto") == 0) {
+        if (train) return measure(train, preprocess, err);
+        return ath__fail(err, ATH_USAGE, "normalize",
+                         "normalize=auto measures the training images: give data= as well, or say what these weights "
+                         "were trained with: none, imagenet, half or mean:deviation");
+    }
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (strcmp(normalize, named[i].name) == 0) normalize = named[i].value;
     return parse_normalize(normalize, info.channels, preprocess, err);

@@ -40,11 +40,13 @@ static ath_status find_weights(struct ath__source *source, ath_error *err) {
     return ath__file_exists(path) ? ath_config_load(source->config, path, err) : ATH_OK;
 }
 
-/* A file without a description: the configuration says what it is. */
+/* A file without a description: the configuration says what it is; where it names no data set, the model's own input
+ * and classes hold. */
 static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
     ath_dataset *dataset = NULL;
     ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
-    ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
+    if (*ath__config_text(source->config, "data"))
+        ATH_TRY(ath__setup_data(source->config, ATH_SPLIT_TRAIN, &dataset, err));
     ath_status status = ath__setup_preprocess(source->config, dataset, &source->info.preprocess, err);
     if (status == ATH_OK)
         status = ath__setup_model(source->config, dataset, &source->info.preprocess, &source->model, err);

@@ -1,0 +1,2 @@
+/* The kinds of analysis: one row each. */
+ATH_ANALYSIS(gradcam)
