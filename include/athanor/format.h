@@ -38,7 +38,7 @@ typedef struct ath_tensor_file {
 /* Format i that tensor files are read and written in, or false past the end. */
 typedef struct ath_tensor_format {
     const char *name, *summary;
-    const char *endings; /* of file names that are written in it, separated by blanks; "" = it is read only */
+    const char *endings; /* of file names that are written in it, separated by blanks; "" = it is only read */
 } ath_tensor_format;
 ATH_API bool ath_tensor_format_at(int i, ath_tensor_format *format);
 

@@ -143,6 +143,9 @@ typedef struct ath_eval_result {
     double              calibration_error; /* expected calibration error over the bins, percent */
     char                tta[16];           /* test-time augmentation: none, flip, flip_shift */
     int                 classes;
+    int                 seen_classes; /* those with images in training, as far as the model knows */
+    int64_t             seen_images;  /* images of these */
+    double              top1_seen;    /* accuracy on them */
     ath_class_score    *per_class;
     int                 groups;
     ath_group_score    *per_group; /* in the order of their classes; NULL without groups */

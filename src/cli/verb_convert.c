@@ -9,8 +9,10 @@
 static void list_formats(void) {
     ath_tensor_format format;
     for (int i = 0; ath_tensor_format_at(i, &format); i++)
-        printf("%-12s %s\n%-12s %s%s\n", format.name, format.summary, "", *format.endings ? "endings: " : "read only",
-               format.endings);
+        if (*format.endings)
+            printf("%-12s %s\n%-12s endings: %s\n", format.name, format.summary, "", format.endings);
+        else
+            printf("%-12s %s\n%-12s only read\n", format.name, format.summary, "");
 }
 
 static ath_status usage(ath_error *err) {

@@ -64,11 +64,13 @@ static json_t *to_json(const ath_eval_result *r) {
         for (int k = 0; k < r->classes; k++) json_array_append_new(row, json_integer(r->confusion[c * r->classes + k]));
         json_array_append_new(confusion, row);
     }
+    json_t *seen = json_pack("{s:i, s:I, s:f}", "classes", r->seen_classes, "images", (json_int_t)r->seen_images,
+                             "top1", r->top1_seen);
     json_t *object =
-        json_pack("{s:I, s:f, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images, "top1",
-                  r->top1, "top5", r->top5, "loss", share(r->loss), "mean_confidence", r->confidence,
-                  "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes, "confusion",
-                  confusion, "calibration", calibration_json(r), "worst", worst_json(r));
+        json_pack("{s:I, s:f, s:o, s:f, s:o, s:f, s:f, s:s, s:o, s:o, s:o, s:o}", "images", (json_int_t)r->images,
+                  "top1", r->top1, "seen", seen, "top5", r->top5, "loss", share(r->loss), "mean_confidence",
+                  r->confidence, "calibration_error", r->calibration_error, "tta", r->tta, "per_class", classes,
+                  "confusion", confusion, "calibration", calibration_json(r), "worst", worst_json(r));
     if (r->groups > 0) json_object_set_new(object, "per_group", groups_json(r));
     if (r->skipped > 0) json_object_set_new(object, "skipped", json_integer(r->skipped));
     return object;
@@ -78,6 +80,9 @@ static void print_text(const ath_eval_result *r) {
     char images[32];
     printf("%s images: top-1 %.2f%%, top-5 %.2f%%, loss %.4f, mean confidence %.2f%%, calibration error %.2f%%\n",
            console_count(r->images, images), r->top1, r->top5, r->loss, r->confidence, r->calibration_error);
+    if (r->seen_classes < r->classes)
+        printf("%lld of them are of the %d classes that occur in training: top-1 %.2f%%\n", (long long)r->seen_images,
+               r->seen_classes, r->top1_seen);
     for (int c = 0; c < r->classes && r->classes <= 100; c++) {
         const ath_class_score *s = &r->per_class[c];
         char                   found[64];

@@ -119,7 +119,7 @@ const struct verb verb_train = {
         "schedule.milestones schedule.expression schedule.start schedule.end schedule.length schedule.power "
         "schedule.period schedule.growth schedule.rise schedule.div schedule.final_div schedule.anneal "
         "schedule.momentum_low schedule.momentum_high schedule.metric schedule.patience schedule.threshold "
-        "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup loss loss.gamma class_weights label_smoothing tta init weights "
+        "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup loss loss.gamma class_weights label_smoothing tta init init.head weights "
         "weights.partial freeze bn.statistics features features.views features.plain features.folder reparam seed threads precision device target_top1 require_top1 patience out resume "
         "extend overwrite checkpoint.seconds layout implementation loader.threads "
         "repeat",

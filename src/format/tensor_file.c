@@ -53,7 +53,7 @@ const struct ath__tensor_format *ath__tensor_format_row(int i) {
 
 const struct ath__tensor_format *ath__tensor_format_find(const char *name) {
     for (int i = 0; i < FORMATS; i++)
-        if (strcmp(formats[i]->name, name) == 0) return formats[i];
+        if (formats[i]->write && strcmp(formats[i]->name, name) == 0) return formats[i];
     return NULL;
 }
 

@@ -29,14 +29,14 @@ struct ath__tensors {
 
 struct ath__tensor_format {
     const char *name, *summary;
-    const char *endings; /* of file names that are written in it unless another format is asked for; NULL: read only */
+    const char *endings; /* of file names that are written in it unless another format is asked for; "" = none */
     /* Whether the bytes are, or began as, a file of this format: a damaged one is recognised too, so that its reader
      * says what is wrong with it. */
     bool (*recognise)(const unsigned char *bytes, size_t size);
     /* Fills tensors and metadata. After a failure the caller frees everything. */
     ath_status (*read)(const char *path, struct ath__tensor_owner *owner, ath_tensor_file *file, ath_error *err);
     /* Writes the file whole: temporary, fsync, rename. To `notes` go sentences, one a line, about what is different in
-     * it or has no place. ATH_USAGE for names and texts that the format cannot hold. NULL: it is read only. */
+     * it or has no place. ATH_USAGE for names and texts that the format cannot hold. NULL: the format is only read. */
     ath_status (*write)(const char *path, const struct ath__tensors *what, struct ath__str *notes, ath_error *err);
 };
 
@@ -49,12 +49,13 @@ struct ath__tensor_format {
 ath_status ath__tensor_file_open(const char *path, const struct ath__tensor_format *format, ath_tensor_file *file,
                                  ath_error *err);
 
-/* The format of that name, or that the path's ending belongs to; NULL if there is none. Row i, NULL past the end. */
+/* The format with a writer of that name, or that the path's ending belongs to; NULL if there is none. Row i, NULL past the
+ * end. */
 const struct ath__tensor_format *ath__tensor_format_find(const char *name);
 const struct ath__tensor_format *ath__tensor_format_of(const char *path);
 const struct ath__tensor_format *ath__tensor_format_row(int i);
 
-/* Is the path's ending one of `endings`, "pth pt"? Letters' case does not matter; NULL is none. */
+/* Is the path's ending one of `endings`, "pth pt"? Letters' case does not matter. */
 bool ath__path_ends(const char *path, const char *endings);
 
 /* Bytes of a tensor's data. */

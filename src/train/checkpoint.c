@@ -22,7 +22,7 @@
 static const char *const fixed_keys[] = {
     "model", "data", "resize", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
     "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
-    "lookahead", "lookahead.alpha", "ema", "sam", "init", "weights", "freeze", "bn.statistics", "features", "features.views",
+    "lookahead", "lookahead.alpha", "ema", "sam", "init", "init.head", "weights", "freeze", "bn.statistics", "features", "features.views",
     "features.plain", "reparam", "seed", "precision"};
 /* clang-format on */
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};

@@ -2,7 +2,8 @@
  *
  * Metadata keys: "format" (athanor 1), "model" and "model.KEY" (name and options), "net" (the text of a network that is
  * not the zoo's), "reparam", "input" (CxHxW), "classes", "class_names", "class_titles", "class_groups" (JSON arrays; the
- * latter two where the data set has them), "preprocess" (JSON object), "version".
+ * latter two where the data set has them), "unseen_classes" (JSON array of numbers: classes without training images, if
+ * there are any), "preprocess" (JSON object), "version".
  */
 #include "train/model_file.h"
 
@@ -27,6 +28,7 @@ void ath__model_info_free(struct ath__model_info *info) {
         for (int c = 0; lists[i] && c < info->classes; c++) ath__free(lists[i][c]);
         ath__free((void *)lists[i]);
     }
+    ath__free(info->unseen);
     memset(info, 0, sizeof *info);
 }
 
@@ -141,6 +143,11 @@ static void describe(struct meta *meta, const struct ath__network *network, cons
     meta_json(meta, "class_names", texts_json(info->class_names, info->classes));
     if (info->class_titles) meta_json(meta, "class_titles", texts_json(info->class_titles, info->classes));
     if (info->class_groups) meta_json(meta, "class_groups", texts_json(info->class_groups, info->classes));
+    if (!info->unseen) return;
+    json_t *unseen = json_array();
+    for (int c = 0; c < info->classes; c++)
+        if (info->unseen[c]) json_array_append_new(unseen, json_integer(c));
+    meta_json(meta, "unseen_classes", unseen);
 }
 
 bool ath__is_model_tensor(const struct ath__entry *entry) {
@@ -219,6 +226,25 @@ static ath_status read_texts(const ath_tensor_file *file, const char *key, int c
     return status;
 }
 
+static ath_status read_unseen(const char *text, int classes, struct ath__model_info *info, ath_error *err) {
+    json_t    *json = text ? json_loads(text, 0, NULL) : NULL;
+    ath_status status = ATH_OK;
+    if (json_array_size(json) > 0) {
+        info->unseen = ATH_NEW_ARRAY(bool, classes);
+        if (!info->unseen) status = ath__fail_memory(err, "classes");
+    }
+    for (size_t i = 0; status == ATH_OK && i < json_array_size(json); i++) {
+        json_int_t c = json_integer_value(json_array_get(json, i));
+        if (c >= 0 && c < classes) info->unseen[c] = true;
+    }
+    json_decref(json);
+    return status;
+}
+
+void ath__model_file_preprocess(const ath_tensor_file *file, struct ath__preprocess *preprocess) {
+    read_preprocess(ath_tensor_file_metadata(file, "preprocess"), preprocess);
+}
+
 /* Options, input and classes as the metadata says. */
 static ath_status configure(const ath_tensor_file *file, const char *path, ath_model *model, ath_error *err) {
     for (int i = 0; i < file->metadata_count; i++)
@@ -277,6 +303,8 @@ ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_mod
         status = read_texts(file, "class_names", info->classes, &info->class_names, err);
         if (status == ATH_OK) status = read_texts(file, "class_titles", info->classes, &info->class_titles, err);
         if (status == ATH_OK) status = read_texts(file, "class_groups", info->classes, &info->class_groups, err);
+        if (status == ATH_OK)
+            status = read_unseen(ath_tensor_file_metadata(file, "unseen_classes"), info->classes, info, err);
     }
     if (status != ATH_OK) {
         ath_model_destroy(*model);

@@ -15,6 +15,7 @@ struct ath__model_info {
     char                 **class_names;                  /* classes entries; owned; may be NULL */
     char                 **class_titles, **class_groups; /* likewise; a group's name, "" = none */
     int                    classes;
+    bool *unseen; /* classes entries: no training image is of this class; owned; NULL = all were seen */
 };
 void ath__model_info_free(struct ath__model_info *info);
 
@@ -31,6 +32,9 @@ ath_status ath__model_file_save(const char *path, const struct ath__network *net
 /* Makes the model that the file describes (ATH_DATA if it does not say which) and reads its metadata. */
 ath_status ath__model_file_open(const char *path, ath_tensor_file *file, ath_model **model,
                                 struct ath__model_info *info, ath_error *err);
+
+/* How images become the input of a described file's network. */
+void ath__model_file_preprocess(const ath_tensor_file *file, struct ath__preprocess *preprocess);
 
 /* The model that model= names: of the zoo, of a YAML file, or the one that a model file (ONNX's, or Athanor's own)
  * describes. */

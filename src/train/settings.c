@@ -106,6 +106,8 @@ static const struct ath__setting table[] = {
          "weights of the classes in the loss: auto (by inverse frequency) or w0,w1,...; empty = all 1"),
     REAL("label_smoothing", "0", 0, 0.999, "share of the target spread evenly over all classes"),
     TEXT("init", "torch", "start: xavier, kaiming or torch"),
+    CHOICE("init.head", "auto", "auto|zeros|ones",
+           "start of the last layer: as init= and weights= say, or its weights all 0 or all 1 and its bias 0"),
     TEXT("weights", "",
          "weights file to start from, evaluate or predict with: .safetensors or PyTorch's (.pth, .pt, .th)"),
     FLAG("weights.partial", "false", "accept a weights file that fills less than 90% of the parameters"),

@@ -170,6 +170,20 @@ ath_status ath__setup_network(const ath_config *config, const ath_model *model, 
     return ATH_OK;
 }
 
+/* init.head= */
+static void start_head(const ath_config *config, struct ath__network *network) {
+    const char *start = ath__config_text(config, "init.head");
+    if (strcmp(start, "auto") == 0) return;
+    float value = strcmp(start, "ones") == 0 ? 1.0f : 0.0f;
+    for (int i = 0; i < network->store->count; i++) {
+        struct ath__entry *entry = &network->store->entries[i];
+        if (!network->is_head[i]) continue;
+        for (int64_t k = 0; k < ath_shape_count(&entry->shape); k++)
+            entry->data[k] = entry->shape.rank > 1 ? value : 0.0f;
+    }
+    ath__network_changed(network);
+}
+
 ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
                             const struct ath__preprocess *preprocess, const ath_hooks *hooks,
                             struct ath__network *network, ath_error *err) {
@@ -181,6 +195,7 @@ ath_status ath__setup_start(const ath_config *config, const ath_dataset *train,
     ATH_TRY(ath__data_start(network, train, preprocess, err));
     if (*weights)
         ATH_TRY(ath__weights_apply(weights, ath__config_flag(config, "weights.partial"), hooks, network, err));
+    start_head(config, network);
     ath__network_begin(network);
     return ATH_OK;
 }

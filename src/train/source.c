@@ -54,6 +54,16 @@ static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
     return status;
 }
 
+/* The file says how its network's images are prepared; another way is the classic of a good net that predicts badly. */
+static void tell_ignored(const struct ath__source *source, const ath_hooks *hooks) {
+    static const char *const keys[] = {"resize", "crop", "interpolation", "normalize"};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (ath__config_origin(source->config, keys[i]) == ATH_ORIGIN_COMMAND_LINE)
+            ath__remark(hooks, "PREPROCESS", true,
+                        "%s=%s is not used: images are prepared as in the training of '%s', which its file says",
+                        keys[i], ath__config_text(source->config, keys[i]), source->path);
+}
+
 ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source,
                             ath_error *err) {
     memset(source, 0, sizeof *source);
@@ -64,10 +74,12 @@ ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, st
     ATH_TRY(ath_tensor_file_load(source->path, &source->file, err));
     described = ath__is_described(&source->file);
     ath_tensor_file_free(&source->file);
-    if (described || !*ath__config_text(source->config, "model"))
+    if (described || !*ath__config_text(source->config, "model")) {
         ATH_TRY(ath__model_file_open(source->path, &source->file, &source->model, &source->info, err));
-    else
+        tell_ignored(source, hooks);
+    } else {
         ATH_TRY(open_undescribed(source, err));
+    }
     ATH_TRY(ath__setup_network(source->config, source->model, ATH_NETWORK_EVALUATES, hooks, &source->network, err));
     struct ath__load_report report;
     ATH_TRY(ath__weights_load(&source->file, source->path, source->network, &report, err));

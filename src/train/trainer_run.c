@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "nn/init.h"
 #include "train/final.h"
+#include "train/seen.h"
 #include "train/settings.h"
 #include "train/setup.h"
 #include "train/setup_preprocess.h"
@@ -79,6 +80,7 @@ static ath_status set_up(struct ath__trainer *t, ath_error *err) {
     ath__setup_tell_preprocess(config, t->hooks, t->train_set, &t->info.preprocess);
     ATH_TRY(ath__setup_model(config, t->train_set, &t->info.preprocess, &t->model, err));
     ATH_TRY(ath__model_info_take(&t->info, t->train_set, err));
+    ATH_TRY(ath__seen_note(t->train_set, &t->info, err));
     ATH_TRY(ath__metrics_start(&t->epoch_metrics, ath_model_classes(t->model), false, err));
     ATH_TRY(ath__metrics_start(&t->val_metrics, ath_model_classes(t->model), true, err));
     ath__plateau_start(&t->position.plateau);
@@ -152,7 +154,7 @@ static ath_status next_stage(struct ath__trainer *t, ath_error *err) {
 
 static ath_status open_watch(struct ath__trainer *t, ath_error *err) {
     return ath__watch_open(&t->watch, t->stage.config, t->stage.network, t->train_set, t->val_set,
-                           t->stage.steps_per_epoch, &t->position, &t->folder, t->hooks, err);
+                           t->stage.steps_per_epoch, &t->info.preprocess, &t->position, &t->folder, t->hooks, err);
 }
 
 static ath_status run_stages(struct ath__trainer *t, ath_error *err) {
@@ -220,6 +222,13 @@ static ath_status look_back(struct ath__trainer *t, struct ath__final *final, at
                                        .info = &t->info,
                                        .trained = t->steps_here > 0};
     ATH_TRY(ath__final_look(&source, final, err));
+    ath__seen_score(&t->info, &final->scores);
+    if (final->scores.seen_classes < final->scores.classes)
+        ath__remark(t->hooks, "SEEN", false,
+                    "best epoch: top-1 %.2f%% on the %lld validation images of the %d classes that occur in training, "
+                    "%.2f%% on all %lld",
+                    final->scores.top1_seen, (long long) final->scores.seen_images, final->scores.seen_classes,
+                    final->scores.top1, (long long) final->scores.images);
     ath__str_copy(r->tta, sizeof r->tta, final->scores.tta);
     r->top1_final = final->scores.top1;
     r->loss_final = final->scores.loss;

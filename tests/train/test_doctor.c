@@ -156,6 +156,53 @@ static void decay_of_three(struct plant *p) {
     }
 }
 
+/* lr * weight_decay = 4 > 2 (1 + 0.9): the weights swing and grow. */
+static void decay_of_forty(struct plant *p) {
+    before(p);
+    set(p, "weight_decay", "40");
+}
+
+/* The article's: weights= of ImageNet, the head alone, decay 3 at 0.01 with momentum 0.8. */
+static void decay_of_an_article(struct plant *p) {
+    before(p);
+    set(p, "weights", "mobilenet.safetensors");
+    set(p, "freeze", "backbone");
+    set(p, "lr", "0.01");
+    set(p, "momentum", "0.8");
+    set(p, "weight_decay", "3");
+}
+
+static void other_preprocessing(struct plant *p) {
+    before(p);
+    set(p, "weights", "first-run.safetensors");
+    p->evidence.tuning = (struct ath__tuning_facts){.known = true,
+                                                    .prepared_otherwise = true,
+                                                    .there = "resized to 256, then the middle 224x224",
+                                                    .here = "resized to 224x224"};
+}
+
+static void moving_statistics(struct plant *p) {
+    before(p);
+    set(p, "weights", "resnet18.pth");
+    set(p, "freeze", "backbone");
+    set(p, "bn.statistics", "update");
+}
+
+static void fast_and_few(struct plant *p) {
+    before(p);
+    set(p, "weights", "resnet18.pth");
+    set(p, "lr", "0.1");
+    p->evidence.data.train = 500;
+    p->evidence.data.smallest = p->evidence.data.largest = 50;
+    set(p, "batch", "20");
+    ath__evidence_plan(&p->evidence, 25, NULL);
+}
+
+static void head_of_ones(struct plant *p) {
+    before(p);
+    set(p, "init.head", "ones");
+}
+
 static void equal_start(struct plant *p) {
     before(p);
     p->evidence.trial.equal_rows = true;
@@ -361,6 +408,12 @@ static const struct fault {
     {lr_dead_in_rows, "LR-DEAD", "schedule=cosine", 0.7},
     {adam_at_a_tenth, "LR-ADAM", "lr=0.001", 0.9},
     {decay_of_three, "WD", "weight_decay=", 0.9},
+    {decay_of_forty, "WD", "weight_decay=", 0.9},
+    {decay_of_an_article, "WD", "weight_decay=", 0.9},
+    {other_preprocessing, "PREPROCESS", "normalize=", 0.7},
+    {moving_statistics, "BN-FROZEN", "bn.statistics=auto", 0.7},
+    {fast_and_few, "TUNE-RATE", "freeze=backbone", 0.5},
+    {head_of_ones, "HEAD-START", "init.head=zeros", 0.3},
     {equal_start, "INIT", "init=kaiming", 0.9},
     {dead_at_chance, "NO-LEARN", "lr=0.0167", 0.9},
     {diverged, "LR-HIGH", "lr=0.5", 0.9},
@@ -464,6 +517,30 @@ static void healthy_evidence_is_left_alone(void **state) {
     ath_config_destroy(p.config);
 }
 
+/* Fine-tuning as it should be: a frozen part whose statistics stand still, and a whole network at a low rate. */
+static void healthy_tuning_is_left_alone(void **state) {
+    (void)state;
+    static const char *const settings[][4] = {
+        {"freeze", "backbone", "lr", "0.1"}, {"freeze", "", "lr", "0.002"}, {"init.head", "zeros", "lr", "0.002"}};
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        struct plant p;
+        ath_findings findings;
+        before(&p);
+        set(&p, "weights", "resnet18.pth");
+        set(&p, settings[i][0], settings[i][1]);
+        set(&p, settings[i][2], settings[i][3]);
+        p.evidence.tuning.known = true;
+        p.evidence.data.train = 3910; /* 391 a class */
+        p.evidence.data.smallest = p.evidence.data.largest = 391;
+        plan(&p);
+        examine(&p, &findings);
+        print(&findings);
+        assert_int_equal(findings.count, 0);
+        ath_findings_free(&findings);
+        ath_config_destroy(p.config);
+    }
+}
+
 static void healthy_schedules_are_left_alone(void **state) {
     (void)state;
     static const char *const schedules[][4] = {{"constant", "30ep", "0.1", "0"}, {"cosine", "30ep", "0.1", "0"},
@@ -537,11 +614,9 @@ static void vitals_survive_the_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules_fire_on_their_faults),
-        cmocka_unit_test(every_rule_has_a_fault),
-        cmocka_unit_test(healthy_evidence_is_left_alone),
-        cmocka_unit_test(healthy_schedules_are_left_alone),
-        cmocka_unit_test(json_says_the_same),
+        cmocka_unit_test(rules_fire_on_their_faults),     cmocka_unit_test(every_rule_has_a_fault),
+        cmocka_unit_test(healthy_evidence_is_left_alone), cmocka_unit_test(healthy_schedules_are_left_alone),
+        cmocka_unit_test(healthy_tuning_is_left_alone),   cmocka_unit_test(json_says_the_same),
         cmocka_unit_test(vitals_survive_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Whole nets in evaluation form against PyTorch: the logits of two images, with weights and running statistics drawn from
+/* Whole nets in evaluation form against PyTorch: the logits of two images, and for some Grad-CAM's maps, with weights and running statistics drawn from
  * the same streams on both sides (tools/golden/forward.py holds the recipe).
  *
  * Tolerance: 8 times the larger distance of two float32 runs of PyTorch (in different orders of summation) from its
@@ -7,6 +7,7 @@
  */
 #include "athanor/model.h"
 #include "support/trajectory.h"
+#include "train/analyze/cam.h"
 
 #include "base/mem.h"
 
@@ -71,6 +72,57 @@ static int side_of(const json_t *input, size_t i) {
     return (int)json_integer_value(json_array_get(input, i));
 }
 
+/* Grad-CAM's maps, under the same limit. */
+static void compare_maps(const json_t *row, struct ath__network *network, const float *images) {
+    size_t  index;
+    json_t *golden;
+    json_array_foreach(json_object_get(row, "class_maps"), index, golden) {
+        const json_t   *truth = json_object_get(golden, "map64"), *size = json_object_get(golden, "size");
+        const char     *layer = json_string_value(json_object_get(golden, "layer"));
+        struct ath__cam cam;
+        const float    *logits, *maps;
+        int             chosen[BATCH] = {-1, -1};
+        double          largest = 0.0;
+        ath_error       err = {0};
+        must(ath__cam_open(&cam, network, layer, BATCH, &err), &err);
+        must(ath__cam_run(&cam, images, BATCH, chosen, &logits, &maps, &err), &err);
+        assert_int_equal(cam.height, side_of(size, 0));
+        assert_int_equal(cam.width, side_of(size, 1));
+        assert_int_equal(json_array_size(truth), BATCH * cam.height * cam.width);
+        for (size_t i = 0; i < BATCH; i++) assert_int_equal(chosen[i], side_of(json_object_get(golden, "classes"), i));
+        for (size_t i = 0; i < json_array_size(truth); i++)
+            largest = fmax(largest, json_number_value(json_array_get(truth, i)));
+        assert_true(largest > 0.0);
+        double allowed = FACTOR * trajectory_number(golden, "float32_distance") + 0x1p-24 * sqrt(LENGTH) * largest;
+        for (size_t i = 0; i < json_array_size(truth); i++) {
+            double want = json_number_value(json_array_get(truth, i));
+            if (!(fabs((double)maps[i] - want) <= allowed))
+                fail_msg("map of '%s': place %zu is %.9g instead of %.9g; %.2g is allowed", cam.layer, i,
+                         (double)maps[i], want, allowed);
+        }
+        ath__cam_close(&cam);
+    }
+}
+
+/* A layer that is not there is named with the nearest one. */
+static void unknown_layers(void **state) {
+    (void)state;
+    struct ath__network_settings settings = {.optimizer = NULL};
+    ath_model                   *model;
+    struct ath__network         *network;
+    struct ath__cam              cam;
+    ath_error                    err = {0};
+    must(ath_model_create("mobilenetv2", &model, &err), &err);
+    must(ath__network_create(model, &settings, &network, &err), &err);
+    assert_int_equal(ath__cam_open(&cam, network, "feature.14", 1, &err), ATH_USAGE);
+    assert_non_null(strstr(err.message, "did you mean 'features.14"));
+    ath__cam_close(&cam);
+    assert_int_equal(ath__cam_open(&cam, network, "classifier.1", 1, &err), ATH_USAGE);
+    ath__cam_close(&cam);
+    ath__network_destroy(network);
+    ath_model_destroy(model);
+}
+
 static void compare_net(const json_t *row, double gain) {
     struct ath__network_settings settings = {.optimizer = NULL};
     const char                  *name = json_string_value(json_object_get(row, "model")), *key;
@@ -108,6 +160,7 @@ static void compare_net(const json_t *row, double gain) {
             fail_msg("%s: logit %zu is %.9g instead of %.9g; %.2g is allowed", name, i, (double)logits[i], want,
                      allowed);
     }
+    compare_maps(row, network, images);
     print_message("%s: %.2f of the limit\n", name, worst / allowed);
     ath__free(images);
     ath__network_destroy(network);
@@ -130,6 +183,6 @@ static void nets_are_those_of_pytorch(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nets_are_those_of_pytorch)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nets_are_those_of_pytorch), cmocka_unit_test(unknown_layers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

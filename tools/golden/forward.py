@@ -8,6 +8,9 @@ byte order of their names:
 
 The images are batch 0 of trajectory.py. Each net runs in float64 (the truth), in float32, and in float32 with
 channels-last memory on one thread; the distance of the float32 runs from the truth is what float32 costs.
+
+For some nets, Grad-CAM's maps of both images' predicted classes, by a hook on a layer (CAMS): relu of the sum over k of
+mean_ij(d logit / d A_kij) A_k.
 """
 
 import numpy as np
@@ -40,6 +43,11 @@ CASES = (
     ("shufflenetv2", {}, 49),
     ("shufflenetv2-0.5", {}, 50),
 )
+# seed of the case -> Athanor's name of the layer ("" = the last feature map), PyTorch's
+CAMS = {
+    43: (("", "features"), ("features.10", "features.10")),
+    45: (("", "features"),),
+}
 
 
 def running_values(net, seed):
@@ -53,7 +61,8 @@ def running_values(net, seed):
     return values
 
 
-def logits(case, dtype, memory_format, threads):
+def prepared(case, dtype, memory_format, threads):
+    """The net with its values, and its images."""
     model, options, seed = case
     torch.set_num_threads(threads)
     net = models.build(model, **options)
@@ -65,7 +74,39 @@ def logits(case, dtype, memory_format, threads):
         for name, value in values.items():
             tensors[name].copy_(torch.from_numpy(value))
         net = net.to(memory_format=memory_format)
-        return net(torch.from_numpy(images).to(dtype).to(memory_format=memory_format)).double()
+    return net, torch.from_numpy(images).to(dtype).to(memory_format=memory_format)
+
+
+def logits(case, dtype, memory_format, threads):
+    net, images = prepared(case, dtype, memory_format, threads)
+    with torch.no_grad():
+        return net(images).double()
+
+
+def class_map(case, layer, dtype, memory_format, threads):
+    net, images = prepared(case, dtype, memory_format, threads)
+    kept = []
+    net.get_submodule(layer).register_forward_hook(lambda _, inputs, output: kept.append(output))
+    result = net(images)
+    chosen = result.argmax(1)
+    (slope,) = torch.autograd.grad(result.gather(1, chosen[:, None]).sum(), kept[0])
+    map = torch.relu((slope.mean((2, 3), keepdim=True) * kept[0]).sum(1))
+    return map.double().detach(), chosen.tolist()
+
+
+def class_maps(case):
+    rows = []
+    for name, layer in CAMS.get(case[2], ()):
+        truth, chosen = class_map(case, layer, torch.float64, torch.contiguous_format, 2)
+        plain, _ = class_map(case, layer, torch.float32, torch.contiguous_format, 2)
+        other, _ = class_map(case, layer, torch.float32, torch.channels_last, 1)
+        error = max((plain - truth).abs().max().item(), (other - truth).abs().max().item())
+        size = list(truth.shape[1:])
+        rows.append(
+            {"layer": name, "classes": chosen, "size": size, "map64": truth.flatten().tolist(), "float32_distance": error}
+        )
+        print(f"        map of {layer}: {size}, to {truth.max().item():.4g}, float32 off by {error:.2e}")
+    return rows
 
 
 def make_all(folder):
@@ -84,6 +125,7 @@ def make_all(folder):
                 "input": list(trajectory.input_of(model)),
                 "logits64": truth.flatten().tolist(),
                 "float32_distance": error,
+                "class_maps": class_maps(case),
             }
         )
         print(f"    {model}: logits to {truth.abs().max().item():.4g}, float32 off by {error:.2e}")

@@ -195,6 +195,7 @@ ath_status ath__onnx_model_read(const char *path, struct ath__tensor_owner *owne
 const struct ath__tensor_format ath__tensor_format_onnx = {
     .name = "onnx",
     .summary = "ONNX's .onnx: a classifier's graph with its weights, trained on as a model of its own",
+    .endings = "",
     .recognise = ath__onnx_is_model,
     .read = ath__onnx_model_read,
 };

@@ -46,6 +46,12 @@ static ath_value find_map(const ath_graph *graph, int nodes, const char *layer) 
     return map;
 }
 
+/* "features." -> "features", cut to the room that there is. */
+static void name_of_scope(const char *scope, char *name, size_t capacity) {
+    size_t length = strlen(scope);
+    ath__str_copy(name, length > 0 && length < capacity ? length : capacity, scope);
+}
+
 /* Says so, with the name nearest to the one asked for. */
 static void fail_without_map(ath_graph *graph, int nodes, const char *layer) {
     char        text[MOST_LAYERS][LAYER_NAME];
@@ -59,7 +65,7 @@ static void fail_without_map(ath_graph *graph, int nodes, const char *layer) {
         const struct ath__node *node = &graph->nodes[i];
         size_t                  length = strlen(node->scope);
         if (!is_feature_map(graph, node) || length == 0 || length > LAYER_NAME) continue;
-        ath__str_copy(text[count], length, node->scope); /* without the dot */
+        name_of_scope(node->scope, text[count], sizeof text[count]);
         if (count > 0 && strcmp(text[count], text[count - 1]) == 0) continue;
         names[count] = text[count];
         count++;
@@ -100,8 +106,8 @@ static void build(void *context, ath_graph *graph, int64_t batch) {
     cam->channels = shape.dims[1];
     cam->height = shape.dims[2];
     cam->width = shape.dims[3];
-    ath__str_copy(cam->layer, sizeof cam->layer, graph->nodes[graph->values[map].node].scope);
-    if (*cam->layer) cam->layer[strlen(cam->layer) - 1] = '\0';
+    ath__str_copy(cam->layer, sizeof cam->layer, cam->wanted);
+    if (!*cam->layer) name_of_scope(graph->nodes[graph->values[map].node].scope, cam->layer, sizeof cam->layer);
     ath_value share = ath_reduce_op(graph, slope, ATH_REDUCE_MEAN, 1u << 2 | 1u << 3, true);
     ath_value sum = ath_reduce_op(graph, ath_mul(graph, map, share), ATH_REDUCE_SUM, 1u << 1, false);
     ath_output(graph, logits, "logits");

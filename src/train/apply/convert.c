@@ -17,14 +17,14 @@ static ath_status choose(const ath_config *config, const char *path, const struc
                          ath_error *err) {
     const char *name = ath__config_text(config, "format");
     *format = *name ? ath__tensor_format_find(name) : ath__tensor_format_of(path);
-    if (*format && (*format)->write) return ATH_OK;
+    if (*format) return ATH_OK;
     if (*name ? ath__graph_format_find(name) != NULL : ath__graph_format_of(path) != NULL)
         return ath__fail(err, ATH_USAGE, path,
                          "this is a format for whole networks: athanor export weights=FILE out=%s", path);
-    struct ath__str names = {0};
-    for (int i = 0; ath__tensor_format_row(i); i++)
-        if (ath__tensor_format_row(i)->write)
-            ath__str_printf(&names, "%s%s", i ? ", " : "", ath__tensor_format_row(i)->name);
+    struct ath__str                  names = {0};
+    const struct ath__tensor_format *row;
+    for (int i = 0; (row = ath__tensor_format_row(i)); i++)
+        if (row->write) ath__str_printf(&names, "%s%s", i ? ", " : "", row->name);
     ath_status status =
         *name
             ? ath__fail(err, ATH_USAGE, NULL, "there is no format '%s'; format= can be %s", name, ath__str_text(&names))

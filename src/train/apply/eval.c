@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "data/dataset.h"
 #include "train/evaluate.h"
+#include "train/seen.h"
 #include "train/settings.h"
 #include "train/setup_preprocess.h"
 #include "train/source.h"
@@ -58,6 +59,7 @@ ath_status ath_eval(const ath_config *config, const ath_hooks *hooks, ath_eval_r
     ATH_TRY_DONE(ath__evaluate_views(source.network, tta, ath__config_int(source.config, "batch"),
                                      &(struct ath__feed){.loader = loader}, &metrics, err));
     ATH_TRY_DONE(ath__metrics_result(&metrics, labels, tta->name, result, err));
+    ath__seen_score(&source.info, result);
     result->skipped = ath_dataset_describe(dataset).skipped;
 done:
     ath__loader_close(loader);

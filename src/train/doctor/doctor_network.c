@@ -42,6 +42,7 @@ const struct ath__doctor_rule ath__doctor_stem = {
 static void check_no_norm(const struct ath__evidence *e, ath_finding *f) {
     const struct ath__net_facts *n = &e->net;
     if (!n->known || n->norms > 0 || n->convs < 8) return;
+    if (*ath__evidence_text(e, "weights")) return; /* trained already, perhaps with norms that were folded into it */
     const ath_epoch *last = ath__evidence_last(e);
     double           chance = ath__evidence_chance(e);
     bool             stuck = last && chance > 0.0 && last->train_loss > 0.9 * chance;
@@ -209,6 +210,16 @@ const struct ath__doctor_rule ath__doctor_dead_units = {
 
 /* ---- WD ------------------------------------------------------------------------------------------------------------ */
 
+/* By which a weight that the loss leaves alone changes per step of SGD with coupled decay. With a = lr * weight_decay
+ *
+ *     v' = m v + a w,  w' = w - v'    =>    z^2 - (1 + m - a) z + m = 0
+ *
+ * and the larger root counts; it is above 1 where a > 2 (1 + m). */
+static double free_factor(double a, double m) {
+    double sum = 1.0 + m - a, under = sum * sum - 4.0 * m;
+    return under < 0.0 ? sqrt(m) : (fabs(sum) + sqrt(under)) / 2.0;
+}
+
 /* Weight decay alone shrinks the weights by lr * wd * gain a step, to 1/e in 1 / (lr * wd * gain) steps. The fastest
  * recipes that are known to work forget in about 75 steps; usual ones in thousands. */
 static void check_weight_decay(const struct ath__evidence *e, ath_finding *f) {
@@ -232,8 +243,16 @@ static void check_weight_decay(const struct ath__evidence *e, ath_finding *f) {
         f->confidence = 0.6;
     else
         return;
-    int at = ATH_SAY(f->evidence, "weight_decay=%g at lr=%g shrinks the weights to a third in %.3g steps", decay, lr,
-                     fmax(1.0 / shrink, 1.0));
+    bool   sgd = strcmp(ath__evidence_text(e, "optimizer"), "sgd") == 0;
+    double momentum = sgd ? ath__evidence_real(e, "momentum") : 0.0;
+    double factor = sgd ? free_factor(lr * decay, momentum) : exp(-shrink);
+    int    at = factor < 1.0
+                    ? ATH_SAY(f->evidence, "weight_decay=%g at lr=%g shrinks the weights to a third in %.3g steps", decay,
+                              lr, fmax(-1.0 / log(factor), 1.0))
+                    : ATH_SAY(f->evidence,
+                              "weight_decay=%g at lr=%g is unstable: lr * weight_decay = %.3g is above 2 (1 + "
+                                 "momentum), so weights grow by a factor of %.3g with every step",
+                              decay, lr, lr * decay, factor);
     if (faded && at > 0 && (size_t)at < sizeof f->evidence)
         snprintf(f->evidence + at, sizeof f->evidence - (size_t)at,
                  "; their norm went from %.3g after epoch %lld to %.3g after epoch %lld", first->weight_norm,

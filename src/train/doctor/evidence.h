@@ -62,6 +62,7 @@ struct ath__trial_facts {
     char    dead_layer[64];
     bool    equal_rows; /* all filters of a layer start equal */
     char    equal_layer[64];
+    bool    equal_head; /* the same of the last layer, whose rows part at the first step */
 };
 
 /* How a run went. */
@@ -77,18 +78,28 @@ struct ath__run_facts {
     bool                      precision_missing; /* bf16 was asked for and is not to be had here */
 };
 
+/* What training starts from, and what of it is trained. */
+struct ath__tuning_facts {
+    bool known;
+    bool prepared_otherwise; /* weights= says how its images were prepared, and this run does it differently */
+    char there[160], here[160];
+};
+
 struct ath__evidence {
-    const ath_config       *config;
-    struct ath__net_facts   net;
-    struct ath__data_facts  data;
-    struct ath__plan_facts  plan;
-    struct ath__trial_facts trial;
-    struct ath__run_facts   run;
+    const ath_config        *config;
+    struct ath__net_facts    net;
+    struct ath__data_facts   data;
+    struct ath__plan_facts   plan;
+    struct ath__trial_facts  trial;
+    struct ath__run_facts    run;
+    struct ath__tuning_facts tuning;
 };
 
 /* The network's facts from its graph; `steps_per_epoch` > 0 gives the plan's as well. */
 ath_status ath__evidence_network(struct ath__evidence *evidence, const ath_model *model, ath_error *err);
 ath_status ath__evidence_plan(struct ath__evidence *evidence, int64_t steps_per_epoch, ath_error *err);
+/* What weights= says of itself, where it is a file of ours; a missing file is somebody else's fault to find. */
+void ath__evidence_tuning(struct ath__evidence *evidence, const struct ath__preprocess *preprocess);
 /* Counts; with `scan` every image of both splits is read, for at most `seconds` a split. */
 void       ath__evidence_counts(struct ath__evidence *evidence, const ath_dataset *train, const ath_dataset *val);
 ath_status ath__evidence_scan(struct ath__evidence *evidence, const ath_dataset *train, const ath_dataset *val,

@@ -20,9 +20,12 @@ static bool rows_equal(const struct ath__entry *entry) {
     return true;
 }
 
-static void look_at_start(const struct ath__store *store, struct ath__trial_facts *facts) {
+static void look_at_start(const struct ath__network *network, struct ath__trial_facts *facts) {
+    const struct ath__store *store = network->store;
     for (int i = 0; i < store->count && !facts->equal_rows; i++) {
-        facts->equal_rows = rows_equal(&store->entries[i]);
+        bool equal = rows_equal(&store->entries[i]);
+        if (equal && network->is_head[i]) facts->equal_head = true;
+        facts->equal_rows = equal && !network->is_head[i];
         if (facts->equal_rows) ath__str_copy(facts->equal_layer, sizeof facts->equal_layer, store->entries[i].name);
     }
 }
@@ -92,7 +95,7 @@ ath_status ath__evidence_try(struct ath__evidence *evidence, int64_t steps, doub
     ath_status status = losses ? ath__trial_open(&trial, evidence->config, NULL, err) : ath__fail_memory(err, "trial");
     if (!losses) return status;
     if (status == ATH_OK) {
-        look_at_start(trial.network->store, facts);
+        look_at_start(trial.network, facts);
         before = ATH_NEW_ARRAY(float, trial.network->store->params_count + 1);
         status = before ? run_steps(&trial, evidence->config, steps, seconds, facts, before, losses, err)
                         : ath__fail_memory(err, "trial");

@@ -33,6 +33,7 @@ static ath_status gather(struct ath__evidence *evidence, struct subject *subject
     ATH_TRY(ath__setup_preprocess(config, subject->train, &subject->preprocess, err));
     ATH_TRY(ath__setup_model(config, subject->train, &subject->preprocess, &subject->model, err));
     ATH_TRY(ath__evidence_network(evidence, subject->model, err));
+    ath__evidence_tuning(evidence, &subject->preprocess);
     ATH_TRY(ath__evidence_scan(evidence, subject->train, subject->val, &subject->preprocess, scan_seconds, err));
     return ath__evidence_plan(evidence, (evidence->data.train + batch - 1) / batch, err);
 }

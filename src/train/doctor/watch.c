@@ -22,8 +22,8 @@ static ath_status read_log(struct ath__watch *watch, ath_error *err) {
 
 ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, const struct ath__network *network,
                            const ath_dataset *train, const ath_dataset *val, int64_t steps_per_epoch,
-                           const struct ath__position *position, const struct ath__run_folder *folder,
-                           const ath_hooks *hooks, ath_error *err) {
+                           const struct ath__preprocess *preprocess, const struct ath__position *position,
+                           const struct ath__run_folder *folder, const ath_hooks *hooks, ath_error *err) {
     struct ath__watch before = *watch;
     ath__watch_close(watch);
     memcpy(watch->told, before.told, sizeof before.told);
@@ -35,6 +35,7 @@ ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, c
     watch->on = true;
     ATH_TRY(ath__vitals_open(&watch->taker, network, steps_per_epoch, err));
     ath__evidence_counts(&watch->evidence, train, val);
+    ath__evidence_tuning(&watch->evidence, preprocess);
     ATH_TRY(ath__evidence_network(&watch->evidence, network->model, err));
     ATH_TRY(ath__evidence_plan(&watch->evidence, steps_per_epoch, err));
     watch->evidence.run.precision_missing =

@@ -30,8 +30,8 @@ struct ath__watch {
  * first step. */
 ath_status ath__watch_open(struct ath__watch *watch, const ath_config *config, const struct ath__network *network,
                            const ath_dataset *train, const ath_dataset *val, int64_t steps_per_epoch,
-                           const struct ath__position *position, const struct ath__run_folder *folder,
-                           const ath_hooks *hooks, ath_error *err);
+                           const struct ath__preprocess *preprocess, const struct ath__position *position,
+                           const struct ath__run_folder *folder, const ath_hooks *hooks, ath_error *err);
 void       ath__watch_close(struct ath__watch *watch);
 
 /* Before and behind every step, at the position in front of it. */
