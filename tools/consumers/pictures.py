@@ -27,7 +27,7 @@ def read_photo(path):
 kind, name = sys.argv[1:3]
 if kind == "random":
     height, width, channels = map(int, sys.argv[3:6])
-    drawn = np.random.default_rng(1).integers(0, 256, (16, height, width, channels), dtype=np.uint8)
+    drawn = np.random.default_rng(1).integers(0, 256, (16 if height < 64 else 4, height, width, channels), dtype=np.uint8)
     write(name, drawn, float(sys.argv[6]), float(sys.argv[7]))
 else:
     folder = sys.argv[3]
