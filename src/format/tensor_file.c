@@ -69,7 +69,8 @@ size_t ath__tensor_bytes(const ath_tensor *tensor) {
 
 bool ath_tensor_format_at(int i, ath_tensor_format *format) {
     if (i < 0 || i >= FORMATS) return false;
-    *format = (ath_tensor_format){formats[i]->name, formats[i]->summary, formats[i]->endings};
+    *format =
+        (ath_tensor_format){formats[i]->name, formats[i]->summary, formats[i]->endings ? formats[i]->endings : ""};
     return true;
 }
 
@@ -98,7 +99,7 @@ const ath_tensor *ath_tensor_file_find(const ath_tensor_file *file, const char *
 bool ath__path_ends(const char *path, const char *endings) {
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path, *dot = strrchr(file, '.');
     if (!dot || dot == file) return false;
-    for (const char *at = endings; *at;) {
+    for (const char *at = endings; at && *at;) {
         size_t length = strcspn(at, " ");
         if (strlen(dot + 1) == length && strncasecmp(dot + 1, at, length) == 0) return true;
         at += length;

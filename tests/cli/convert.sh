@@ -38,6 +38,8 @@ grep -q '^mindspore' stdout || fault "the list lacks a format"
 refused "no ending" 2 "format= can be" convert $model net
 refused "an unknown format" 2 "no format 'pkl'" convert $model net format=pkl
 refused "a network's format" 2 "athanor export" convert $model net.txt
+refused "a format that is only read" 2 "athanor export" convert $model net.onnx
+refused "the same by name" 2 "athanor export" convert $model net.bin format=onnx
 refused "no file" 3 "no file" convert none.pth net.npz
 refused "one word" 2 "two files" convert $model
 refused "a text file" 3 "known formats" convert run/results.csv net.npz

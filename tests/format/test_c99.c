@@ -141,6 +141,7 @@ static void other_nets(void **state) {
     check_net("resnet20-cifar", "", 3, 32, 20, first);
     check_net("wrn-16-4", "width=1", 3, 32, 16, first);
     check_net("mobilenetv2-cifar", "", 3, 32, 53, first);
+    check_net("shufflenetv2-0.5", "", 3, 64, 56, first); /* slices, permutations, concatenations, padded pooling */
 }
 
 static void probabilities(void **state) {

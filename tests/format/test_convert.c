@@ -199,8 +199,8 @@ static void mindspore_own_files(void **state) {
                           "Float32\x1a\x08",
                           28);
     ath__str_append_bytes(&file, (const char *)gain, 8);
-    /* tag "note", dims 0, str, 2 bytes */
-    ath__str_append_bytes(&file, "\x0a\x13\x0a\x04note\x12\x0b\x08\x00\x12\x03str\x1a\x02hi", 21);
+    /* tag "note", dims 0, str, two characters of four bytes */
+    ath__str_append_bytes(&file, "\x0a\x19\x0a\x04note\x12\x11\x08\x00\x12\x03str\x1a\x08h\0\0\0\xe9\0\0\0", 27);
     uLong sum = crc32(0L, (const Bytef *)file.data, (uInt)file.size);
     ath__str_append_bytes(&file, "crc_num\0\0\0\0\0\0", 13);
     for (int i = 3; i >= 0; i--) ath__str_append_bytes(&file, &(char){(char)(sum >> (8 * i))}, 1);
@@ -208,7 +208,7 @@ static void mindspore_own_files(void **state) {
     assert_int_equal(read.tensor_count, 1);
     assert_string_equal(read.tensors[0].name, "w");
     assert_memory_equal(read.tensors[0].tensor.data, gain, 8);
-    assert_string_equal(ath_tensor_file_metadata(&read, "mindspore.note"), "hi");
+    assert_string_equal(ath_tensor_file_metadata(&read, "mindspore.note"), "h\xc3\xa9");
     ath_tensor_file_free(&read);
     file.data[30] ^= 1;
     refuse(file.data, file.size, "checksum");

@@ -3,7 +3,7 @@
  * The fields of the outer message are walked here, each value is unpacked alone into memory that is freed again, so that
  * a file needs little more memory than its size. Consecutive values of one tag are the pieces of one tensor. A trailer
  * of 17 bytes ("crc_num" and the CRC-32 of all before, ten bytes, the highest first) is checked. Values that are text
- * become metadata "mindspore.TAG".
+ * (NumPy's, four bytes a character) become metadata "mindspore.TAG".
  */
 #include "base/error.h"
 #include "base/mem.h"
@@ -101,14 +101,29 @@ static void put_elements(const struct ath__ckpt_type *type, const unsigned char 
     }
 }
 
+/* NumPy's text, four little-endian bytes a character, as UTF-8; false for what is none or does not fit. */
+static bool decode_text(const unsigned char *from, size_t size, char text[MAX_TEXT]) {
+    size_t at = 0;
+    if (size % 4 != 0) return false;
+    for (; size > 0; size -= 4, from += 4) {
+        uint32_t code = from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+        int      more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+        if (code == 0 || code > 0x10ffff || at + 5 > MAX_TEXT) return false;
+        static const unsigned char first[] = {0x00, 0xc0, 0xe0, 0xf0};
+        text[at++] = (char)(first[more] | code >> (6 * more));
+        while (more-- > 0) text[at++] = (char)(0x80 | ((code >> (6 * more)) & 0x3f));
+    }
+    text[at] = '\0';
+    return true;
+}
+
 /* Text becomes metadata. */
 static ath_status add_text(struct reader *r, const Athanor__Ms__CkptValue *value) {
-    char   key[256], text[MAX_TEXT];
-    size_t length = value->tensor->tensor_content.len;
-    if (length >= sizeof text || r->file->metadata_count == r->metadata_capacity) return ATH_OK;
+    char                       key[256], text[MAX_TEXT];
+    const ProtobufCBinaryData *content = &value->tensor->tensor_content;
+    if (r->file->metadata_count == r->metadata_capacity || !decode_text(content->data, content->len, text))
+        return ATH_OK;
     snprintf(key, sizeof key, "mindspore.%s", value->tag);
-    memcpy(text, value->tensor->tensor_content.data, length);
-    text[length] = '\0';
     if (ath__tensor_text_check(r->path, key, NULL) != ATH_OK || ath__tensor_text_check(r->path, text, NULL) != ATH_OK)
         return ATH_OK;
     ath_metadata *item = &r->file->metadata[r->file->metadata_count];

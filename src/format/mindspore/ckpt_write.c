@@ -4,46 +4,18 @@
  * same tag and the full shape. Our metadata is a field that MindSpore skips.
  */
 #include "base/error.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "format/metadata_json.h"
 #include "format/mindspore/ckpt.h"
 #include "format/mindspore/ckpt_names.h"
+#include "format/mindspore/proto_sink.h"
 #include "mindspore_ckpt.pb-c.h"
 
 #include <string.h>
 
-enum { STAGE = 1 << 16 };
-
-/* protobuf-c hands out many small pieces and the tensors' content as one large one. */
-struct stage {
-    ProtobufCBuffer         base;
-    struct ath__file_writer file;
-    ath_status              status;
-    ath_error              *err;
-    size_t                  filled;
-    unsigned char           bytes[STAGE];
-};
-
-static void flush(struct stage *stage) {
-    if (stage->status == ATH_OK)
-        stage->status = ath__file_writer_append(&stage->file, stage->bytes, stage->filled, stage->err);
-    stage->filled = 0;
-}
-
-static void append(ProtobufCBuffer *buffer, size_t length, const uint8_t *data) {
-    struct stage *stage = (struct stage *)(void *)buffer;
-    if (length > STAGE - stage->filled) flush(stage);
-    if (length > STAGE) {
-        if (stage->status == ATH_OK) stage->status = ath__file_writer_append(&stage->file, data, length, stage->err);
-        return;
-    }
-    memcpy(stage->bytes + stage->filled, data, length);
-    stage->filled += length;
-}
-
 /* One piece of a tensor. Packing writes to nothing that it is given. */
-static void put_value(struct stage *stage, const ath_named_tensor *named, const unsigned char *data, size_t bytes) {
+static void put_value(struct ath__proto_sink *sink, const ath_named_tensor *named, const unsigned char *data,
+                      size_t bytes) {
     Athanor__Ms__CkptTensor tensor = ATHANOR__MS__CKPT_TENSOR__INIT;
     Athanor__Ms__CkptValue  value = ATHANOR__MS__CKPT_VALUE__INIT, *values[1] = {&value};
     Athanor__Ms__Checkpoint checkpoint = ATHANOR__MS__CHECKPOINT__INIT;
@@ -58,46 +30,34 @@ static void put_value(struct stage *stage, const ath_named_tensor *named, const 
     value.tensor = &tensor;
     checkpoint.n_value = 1;
     checkpoint.value = values;
-    athanor__ms__checkpoint__pack_to_buffer(&checkpoint, &stage->base);
+    athanor__ms__checkpoint__pack_to_buffer(&checkpoint, &sink->base);
 }
 
 /* The first pieces have one element more than the last, as numpy.array_split cuts. */
-static void put_tensor(struct stage *stage, const ath_named_tensor *named, size_t slice) {
+static void put_tensor(struct ath__proto_sink *sink, const ath_named_tensor *named, size_t slice) {
     const unsigned char *data = named->tensor.data;
     size_t               width = ath_dtype_size(named->tensor.dtype), bytes = ath__tensor_bytes(&named->tensor);
     size_t               pieces = bytes > slice ? (bytes + slice - 1) / slice : 1, count = bytes / width;
-    for (size_t i = 0; i < pieces && stage->status == ATH_OK; i++) {
+    for (size_t i = 0; i < pieces && sink->status == ATH_OK; i++) {
         size_t piece = (count / pieces + (i < count % pieces)) * width;
-        put_value(stage, named, data, piece);
+        put_value(sink, named, data, piece);
         data += piece;
     }
 }
 
-static void put_own(struct stage *stage, const char *metadata) {
+static void put_own(struct ath__proto_sink *sink, const char *metadata) {
     Athanor__Ms__Checkpoint checkpoint = ATHANOR__MS__CHECKPOINT__INIT;
     checkpoint.athanor = (char *)(uintptr_t)metadata;
-    athanor__ms__checkpoint__pack_to_buffer(&checkpoint, &stage->base);
+    athanor__ms__checkpoint__pack_to_buffer(&checkpoint, &sink->base);
 }
 
 static ath_status write_values(const char *path, const ath_named_tensor *tensors, int count, size_t slice,
                                const char *metadata, ath_error *err) {
-    struct stage *stage = ath__alloc_zeroed(sizeof *stage);
-    if (!stage) return ath__fail_memory(err, path);
-    stage->base.append = append;
-    stage->err = err;
-    ath_status status = ath__file_writer_open(&stage->file, path, err);
-    if (status == ATH_OK) {
-        for (int i = 0; i < count && stage->status == ATH_OK; i++) put_tensor(stage, &tensors[i], slice);
-        put_own(stage, metadata);
-        flush(stage);
-        status = stage->status;
-        if (status == ATH_OK)
-            status = ath__file_writer_commit(&stage->file, err);
-        else
-            ath__file_writer_abandon(&stage->file);
-    }
-    ath__free(stage);
-    return status;
+    struct ath__proto_sink *sink;
+    ATH_TRY(ath__proto_sink_open(path, &sink, err));
+    for (int i = 0; i < count && sink->status == ATH_OK; i++) put_tensor(sink, &tensors[i], slice);
+    put_own(sink, metadata);
+    return ath__proto_sink_close(sink);
 }
 
 static ath_status check_tensors(const char *path, const struct ath__tensors *what, ath_error *err) {
