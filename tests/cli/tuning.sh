@@ -15,7 +15,7 @@ expect() { # NAME CODE PATTERN COMMAND...: exit code, and a line of output that 
     "$@" >stdout 2>stderr </dev/null
     got=$?
     [ "$got" -eq "$code" ] || fault "$name: exit code $got instead of $code"
-    cat stdout stderr | grep -Eq -- "$pattern" || fault "$name: nothing matches '$pattern'"
+    grep -Eq -- "$pattern" stdout stderr || fault "$name: nothing matches '$pattern'"
     echo "$name: ok"
 }
 
