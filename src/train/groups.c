@@ -9,10 +9,11 @@
 #include <string.h>
 
 bool ath__name_matches(const char *patterns, const char *name) {
-    size_t size = patterns ? strlen(patterns) : 0;
+    if (!patterns) return false;
+    size_t size = strlen(patterns);
     bool   list = size > 1 && patterns[0] == '[' && patterns[size - 1] == ']'; /* a recipe's: [*.bias, *.bn?.weight] */
     const char *at = list ? patterns + 1 : patterns, *end = patterns + size - list;
-    while (at && at < end) {
+    while (at < end) {
         char   one[256];
         size_t length = strcspn(at, ",");
         if (length > (size_t)(end - at)) length = (size_t)(end - at);

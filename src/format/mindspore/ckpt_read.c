@@ -90,7 +90,7 @@ static void put_elements(const struct ath__ckpt_type *type, const unsigned char 
                          unsigned char *dst) {
     size_t width = (size_t)type->width;
     if (ath_dtype_size(type->dtype) == width) {
-        memcpy(dst, src, count * width);
+        if (count > 0) memcpy(dst, src, count * width); /* an empty tensor has no bytes to point to */
         return;
     }
     for (size_t i = 0; i < count; i++, src += width) {
