@@ -62,9 +62,10 @@ static int by_value(const void *a, const void *b) {
 static void print_results(struct run *run) {
     size_t count = (size_t)run->rounds * (size_t)run->file_count;
     qsort(run->latency, count, sizeof(double), by_value);
-    printf("{\"photos\": %d, \"rounds\": %d, \"latency_ms\": {\"min\": %.3f, \"median\": %.3f, \"max\": %.3f}, \"top\": [",
-           run->file_count, run->rounds, 1e3 * run->latency[0], 1e3 * run->latency[count / 2],
-           1e3 * run->latency[count - 1]);
+    printf(
+        "{\"photos\": %d, \"rounds\": %d, \"latency_ms\": {\"min\": %.3f, \"median\": %.3f, \"max\": %.3f}, \"top\": [",
+        run->file_count, run->rounds, 1e3 * run->latency[0], 1e3 * run->latency[count / 2],
+        1e3 * run->latency[count - 1]);
     for (int i = 0; i < run->file_count; i++)
         printf("%s[%d, %.6f]", i ? ", " : "", run->guess[i].index, run->guess[i].probability);
     printf("]}\n");
