@@ -48,6 +48,13 @@ says "stages, json" 0 '"schedule": "constant, linear", "optimizer": "sgd, adam",
     "${staged[@]}" --show-schedule --json -o staged.png
 says "a stage's name that ends another's" 0 '"optimizer": "nadam, adam"' "${small[@]}" stage.1.optimizer=nadam \
     stage.2.optimizer=adam --show-schedule --json -o staged.png
+for class in a b; do # photos, which no size was given for yet
+    mkdir -p "photos/train/$class" "photos/val/$class"
+    for k in 1 2 3; do printf 'P6\n2 2\n255\n%s' "$k$class$k$class$k$class$k$class$k$class$k$class" >"photos/train/$class/$k.ppm"; done
+    cp "photos/train/$class/1.ppm" "photos/val/$class"
+done
+says "photos" 0 '^ +2 +0\.1 ' "$athanor" train model=lenet5 data=photos batch=4 epochs=2 lr=0.1 --show-schedule -o photos.png
+says "too few photos" 2 'larger than the training set of 6' "$athanor" train model=lenet5 data=photos batch=8 --show-schedule
 says "unwritable" 1 'nowhere' "${small[@]}" --show-schedule -o nowhere/plan.png
 
 # ---- who reads what -----------------------------------------------------------------------------------------------

@@ -1,11 +1,8 @@
-/* `athanor train --show-schedule`: the planned rate as rows and as a curve. */
+/* `athanor train --show-schedule`: the planned rate, as rows and as points of a curve. */
 #include "athanor/train.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "report/plot.h"
 #include "train/rate.h"
 #include "train/settings.h"
 #include "train/setup.h"
@@ -16,21 +13,19 @@
 #include <string.h>
 
 enum { MAX_POINTS = 4000 };
-static const double png_scale = 1.5;
 
-/* Batches of an epoch: the last, short one counts (as the loader has it). */
+/* Batches of an epoch: the last, short one counts. */
 static ath_status count_steps(const ath_config *config, int64_t *steps, ath_error *err) {
-    ath_dataset           *dataset = NULL;
-    struct ath__preprocess preprocess;
-    struct ath__loader    *loader = NULL;
+    ath_dataset *dataset = NULL;
+    int64_t      batch = ath__config_int(config, "batch");
     ATH_TRY(ath__setup_data(config, ATH_SPLIT_TRAIN, &dataset, err));
-    memset(&preprocess, 0, sizeof preprocess);
-    for (int c = 0; c < 4; c++) preprocess.deviation[c] = 1.0;
-    ath_status status = ath__setup_loader(config, dataset, &preprocess, true, &loader, err);
-    if (status == ATH_OK) *steps = ath__loader_batches(loader);
-    ath__loader_close(loader);
+    int64_t count = ath_dataset_describe(dataset).count;
     ath_dataset_close(dataset);
-    return status;
+    if (batch > count)
+        return ath__fail(err, ATH_USAGE, "batch", "batch=%lld is larger than the training set of %lld images",
+                         (long long)batch, (long long)count);
+    *steps = (count + batch - 1) / batch;
+    return ATH_OK;
 }
 
 /* Epoch `epoch` (from 0) of a stage: all of its row but what tells it from other stages'. */
@@ -119,47 +114,6 @@ ath_status ath_schedule_show(const ath_config *config, const ath_hooks *hooks, a
     }
     for (int s = 0; s < stages; s++) fill(&rates[s], staged ? s + 1 : 0, plan);
     return ATH_OK;
-}
-
-/* A few far drops read best on a logarithmic axis, a curve on a linear one. */
-static ath__plot_scale scale_of(const ath_schedule_plan *plan) {
-    enum { FEW = 8 };
-    int64_t changes = 0;
-    for (int64_t i = 1; i < plan->points; i++) changes += plan->y[i] < plan->y[i - 1] || plan->y[i] > plan->y[i - 1];
-    return changes <= FEW ? ATH_PLOT_AUTO : ATH_PLOT_LINEAR;
-}
-
-ath_status ath_schedule_plot(const ath_schedule_plan *plan, const char *png_path, ath_error *err) {
-    char                          title[192], subtitle[240];
-    const struct ath__plot_series series = {NULL, plan->x, plan->y, plan->points, ath__plot_color(0), false};
-    const struct ath__plot_panel  panel = {.title = "learning rate",
-                                           .x_label = "epochs done",
-                                           .series = &series,
-                                           .series_count = 1,
-                                           .x_scale = ATH_PLOT_LINEAR,
-                                           .y_scale = scale_of(plan),
-                                           .y_floor = 0.0,
-                                           .y_ceiling = NAN,
-                                           .row = 0,
-                                           .left = 0.0,
-                                           .right = 1.0};
-    const struct ath__plot        plot = {.title = title,
-                                          .subtitle = subtitle,
-                                          .panels = &panel,
-                                          .panel_count = 1,
-                                          .row_heights = {380.0},
-                                          .width = 900.0};
-    struct ath__str               bytes = {0};
-    snprintf(title, sizeof title, "schedule=%s, peak %g", plan->schedule, plan->peak);
-    if (plan->steps_per_epoch > 0)
-        snprintf(subtitle, sizeof subtitle, "%lld epochs of %lld steps, optimizer=%s", (long long)plan->epochs,
-                 (long long)plan->steps_per_epoch, plan->optimizer);
-    else
-        snprintf(subtitle, sizeof subtitle, "%lld epochs, optimizer=%s", (long long)plan->epochs, plan->optimizer);
-    ath_status status = ath__plot_png(&plot, png_scale, &bytes, err);
-    if (status == ATH_OK) status = ath__file_write(png_path, bytes.data, bytes.size, err);
-    ath__str_free(&bytes);
-    return status;
 }
 
 void ath_schedule_plan_free(ath_schedule_plan *plan) {
