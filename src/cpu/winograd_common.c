@@ -17,6 +17,8 @@ const struct ath__winograd_kernels *ath__winograd_kernels(ath_dtype dtype, int64
         return low ? &ath__winograd_s2_turned_kernels_avx512bf16 : &ath__winograd_s2_turned_kernels_avx512;
     if (tier >= ATH_CPU_AVX512 && stride == 2)
         return low ? &ath__winograd_s2_kernels_avx512bf16 : &ath__winograd_s2_kernels_avx512;
+    if (tier >= ATH_CPU_AVX2 && stride == 2)
+        return turned ? &ath__winograd_s2_turned_kernels_avx2 : &ath__winograd_s2_kernels_avx2;
     if (stride != 1) return NULL;
     if (tier >= ATH_CPU_AVX512) return low ? &ath__winograd_kernels_avx512bf16 : &ath__winograd_kernels_avx512;
     if (tier >= ATH_CPU_AVX2) return &ath__winograd_kernels_avx2;
@@ -67,7 +69,7 @@ const char *ath__winograd_refuse(const ath_conv2d_attrs *attrs, const struct ath
     if (taps == 5 && x->dtype != ATH_F32) return "5x5 in bf16 would err too much";
     if (attrs->stride[0] != attrs->stride[1] || attrs->stride[0] > 2) return "strided";
     kernels = ath__winograd_kernels(x->dtype, taps, attrs->stride[0], turned);
-    if (kernels == NULL) return taps == 5 ? "5x5 needs AVX-512 and stride 1" : "stride 2 needs AVX-512";
+    if (kernels == NULL) return "5x5 needs AVX-512 and stride 1";
     if (turned && attrs->stride[0] == 2 && (attrs->pad[0] != 1 || attrs->pad[1] != 1))
         return "strided, not padded by 1";
     if (attrs->dilation[0] != 1 || attrs->dilation[1] != 1) return "dilated";

@@ -125,8 +125,10 @@ extern const struct ath__winograd_kernels ath__winograd_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_kernels_avx512bf16;
 extern const struct ath__winograd_kernels ath__winograd_f2x5_kernels_avx512;
 /* Stride 2: convolution and weight gradient; data gradient with padding 1. */
+extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx2;
 extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_s2_kernels_avx512bf16;
+extern const struct ath__winograd_kernels ath__winograd_s2_turned_kernels_avx2;
 extern const struct ath__winograd_kernels ath__winograd_s2_turned_kernels_avx512;
 extern const struct ath__winograd_kernels ath__winograd_s2_turned_kernels_avx512bf16;
 #endif
