@@ -91,7 +91,8 @@ static ath_status damaged(const char *path, const Athanor__Onnx__Tensor *proto, 
 
 /* Bytes that the elements take in a file. */
 static size_t packed_bytes(const struct ath__onnx_tensor *tensor) {
-    return ((size_t)tensor->count * (size_t)ath__onnx_type_bits(tensor->type) + 7) / 8;
+    size_t count = (size_t)tensor->count, bits = (size_t)ath__onnx_type_bits(tensor->type);
+    return bits >= 8 ? count * (bits / 8) : count / (8 / bits) + (count % (8 / bits) != 0);
 }
 
 /* Elements of four or two bits, the lowest first, into bytes. */
