@@ -74,8 +74,7 @@ static ath_status show(const struct invocation *invocation, ath_error *err) {
         if (status != ATH_OK) return status;
     }
     if (!*ath_config_get(config, "data")) return wrong_use(err);
-    const char *out = invocation->output ? invocation->output : ath_config_get(config, "out");
-    const char *path = *out ? out : "augment.png";
+    const char *path = invocation_file(invocation, "augment.png");
     ath_status  status = ath_data_show(config, path, err);
     if (status == ATH_OK) console_note("wrote %s", path);
     return status;
