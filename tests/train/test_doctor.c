@@ -356,6 +356,22 @@ static void too_small(struct plant *p) {
     }
 }
 
+/* The ninth stage: drops every 30 epochs, in a run of ten. */
+static void drop_behind_the_end(struct plant *p) {
+    before(p);
+    set(p, "schedule", "step");
+    set(p, "schedule.every", "30ep");
+    plan(p);
+}
+
+static void expression_behind_the_end(struct plant *p) {
+    before(p);
+    set(p, "schedule", "lambda");
+    set(p, "schedule.expression", "0.1^floor(epoch/30)");
+    set(p, "warmup", "1ep");
+    plan(p);
+}
+
 static void endless_warmup(struct plant *p) {
     before(p);
     set(p, "warmup", "20ep");
@@ -446,13 +462,15 @@ static const struct fault {
     {rare_class, "IMBALANCE", "class_weights", 0.5},
     {by_heart, "OVERFIT", "augment=", 0.7},
     {too_small, "UNDERFIT", "model=", 0.6},
+    {drop_behind_the_end, "LR-FLAT", "schedule.every=3ep", 0.5},
+    {expression_behind_the_end, "LR-FLAT", "schedule=cosine", 0.5},
     {endless_warmup, "WARMUP", "warmup=0.5ep", 0.8},
     {wrong_way_plateau, "PLATEAU", "schedule.metric", 0.7},
     {hasty_patience, "PATIENCE", "patience=17", 0.5},
     {nine_steps, "STEPS", "batch=2048", 0.5},
     {cut_short, "EPOCHS", "epochs=20", 0.5},
     {waits_for_data, "DATA-BOUND", "loader.threads=2", 0.8},
-    {no_bf16, "PRECISION", "precision=f32", 0.5},
+    {no_bf16, "PRECISION", "precision=f32", 0.4},
     {few_images, "VAL-NOISE", "repeat=5", 0.2},
 };
 enum { FAULTS = sizeof faults / sizeof faults[0] };
