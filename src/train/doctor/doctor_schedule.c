@@ -22,7 +22,8 @@ static void check_lr_flat(const struct ath__evidence *e, ath_finding *f) {
     f->confidence = 0.6;
     if (strcmp(schedule, "step") == 0 &&
         ath__duration_parse(ath__evidence_text(e, "schedule.every"), &every, NULL) == ATH_OK)
-        ATH_SAY(f->evidence, "schedule=step lowers the rate every %g %s, the run has %.0f epochs (%lld steps): it stays at %.3g",
+        ATH_SAY(f->evidence,
+                "schedule=step lowers the rate every %g %s, the run has %.0f epochs (%lld steps): it stays at %.3g",
                 every.amount, every.epochs ? "epochs" : "steps", epochs, (long long)p->steps, p->peak);
     else
         ATH_SAY(f->evidence, "with schedule=%s the planned rate is %.3g in all of the run's %.0f epochs (%lld steps)",
