@@ -347,6 +347,24 @@ static void by_heart(struct plant *p) {
     }
 }
 
+/* As the fourth stage ran with its schedule put right, on 1,500 images: the validation loss swings. */
+static void by_heart_with_swings(struct plant *p) {
+    static const double figures[][4] = {{2.238, 23.07, 2.147, 20.67},
+                                        {1.724, 38.20, 1.917, 36.67},
+                                        {1.283, 54.87, 2.193, 34.00},
+                                        {0.974, 65.87, 2.463, 32.00},
+                                        {0.731, 73.67, 2.143, 34.00}};
+    enum { SEEN = sizeof figures / sizeof figures[0] };
+    healthy(p);
+    p->evidence.run.epoch_count = p->evidence.run.vitals_count = SEEN;
+    for (int i = 0; i < SEEN; i++) {
+        p->epochs[i].train_loss = figures[i][0];
+        p->epochs[i].train_top1 = figures[i][1];
+        p->epochs[i].val_loss = figures[i][2];
+        p->epochs[i].val_top1 = figures[i][3];
+    }
+}
+
 static void too_small(struct plant *p) {
     healthy(p);
     for (int i = 0; i < EPOCHS; i++) {
@@ -461,6 +479,7 @@ static const struct fault {
     {noisy_labels, "LABEL-NOISE", "label_smoothing=0.1", 0.6},
     {rare_class, "IMBALANCE", "class_weights", 0.5},
     {by_heart, "OVERFIT", "augment=", 0.7},
+    {by_heart_with_swings, "OVERFIT", "augment=", 0.8},
     {too_small, "UNDERFIT", "model=", 0.6},
     {drop_behind_the_end, "LR-FLAT", "schedule.every=3ep", 0.5},
     {expression_behind_the_end, "LR-FLAT", "schedule=cosine", 0.5},
@@ -565,6 +584,27 @@ static void healthy_tuning_is_left_alone(void **state) {
         examine(&p, &findings);
         print(&findings);
         assert_int_equal(findings.count, 0);
+        ath_findings_free(&findings);
+        ath_config_destroy(p.config);
+    }
+}
+
+/* As the last stage ran on 600 images, 38 steps an epoch: the loss stood above guessing throughout the first epoch, and
+ * then fell below. After that first epoch it is a warning, afterwards no longer. */
+static void a_high_start_heals(void **state) {
+    (void)state;
+    static const double losses[] = {2.876, 2.478, 2.226};
+    for (int seen = 1; seen <= 3; seen += 2) {
+        struct plant p;
+        ath_findings findings;
+        healthy(&p);
+        p.evidence.run.epoch_count = p.evidence.run.vitals_count = seen;
+        for (int i = 0; i < seen; i++) p.epochs[i].train_loss = losses[i];
+        p.vitals[0].loss_high = 3.98;
+        p.vitals[0].loss_last = 2.78;
+        examine(&p, &findings);
+        if (seen == 1) assert_string_equal(findings.items[0].code, "LR-HIGH");
+        if (seen == 3) print(&findings), assert_int_equal(findings.count, 0);
         ath_findings_free(&findings);
         ath_config_destroy(p.config);
     }
@@ -681,7 +721,7 @@ int main(void) {
         cmocka_unit_test(healthy_evidence_is_left_alone), cmocka_unit_test(healthy_schedules_are_left_alone),
         cmocka_unit_test(healthy_tuning_is_left_alone),   cmocka_unit_test(healthy_expressions_are_left_alone),
         cmocka_unit_test(a_short_trial_is_not_trusted),   cmocka_unit_test(json_says_the_same),
-        cmocka_unit_test(vitals_survive_the_log),
+        cmocka_unit_test(vitals_survive_the_log),         cmocka_unit_test(a_high_start_heals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

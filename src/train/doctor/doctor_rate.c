@@ -171,8 +171,10 @@ static bool lr_high_from_epochs(const struct ath__evidence *e, ath_finding *f) {
     const struct ath__run_facts *run = &e->run;
     double                       chance = ath__evidence_chance(e), lr = ath__evidence_real(e, "lr");
     const struct ath__vitals    *first = run->vitals_count > 0 && run->vitals[0].epoch == 1 ? &run->vitals[0] : NULL;
-    /* High at first is common with momentum and heals; high and staying there does not. */
-    if (first && chance > 0.0 && first->loss_high > 1.5 * chance && first->loss_last > 0.95 * chance) {
+    /* High at first is common with momentum and heals, in short epochs after the first of them; high and staying there
+     * does not. */
+    bool healed = run->epoch_count > 1 && run->epochs[run->epoch_count - 1].train_loss < 0.98 * chance;
+    if (first && !healed && chance > 0.0 && first->loss_high > 1.5 * chance && first->loss_last > 0.95 * chance) {
         too_high(e, f, 0.75, lr);
         ATH_SAY(
             f->evidence,
