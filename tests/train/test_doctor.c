@@ -148,6 +148,11 @@ static void lr_dead_in_rows(struct plant *p) {
     }
 }
 
+static void plateau_dead_in_rows(struct plant *p) {
+    lr_dead_in_rows(p);
+    set(p, "schedule", "plateau");
+}
+
 static void adam_at_a_tenth(struct plant *p) {
     healthy(p);
     set(p, "optimizer", "adam");
@@ -451,6 +456,7 @@ static const struct fault {
     {lr_stepped_per_batch, "LR-DEAD", "schedule.every=30ep", 0.9},
     {expression_of_steps, "LR-DEAD", "schedule.expression=0.1^floor(epoch/30)", 0.9},
     {lr_dead_in_rows, "LR-DEAD", "schedule=cosine", 0.7},
+    {plateau_dead_in_rows, "LR-DEAD", "schedule.patience=10", 0.7},
     {adam_at_a_tenth, "LR-ADAM", "lr=0.001", 0.9},
     {decay_of_three, "WD", "weight_decay=", 0.9},
     {decay_of_forty, "WD", "weight_decay=", 0.9},
