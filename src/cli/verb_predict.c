@@ -22,7 +22,8 @@ static json_t *to_json(const ath_prediction *p) {
     json_t *top = json_array();
     for (int i = 0; i < p->count; i++) {
         const ath_guess *guess = &p->top[i];
-        json_t          *item = json_pack("{s:s, s:f}", "class", guess->name, "probability", guess->probability);
+        json_t *item = json_pack("{s:s, s:i, s:f, s:f}", "class", guess->name, "index", guess->index, "probability",
+                                 guess->probability, "logit", guess->logit);
         if (strcmp(guess->title, guess->name) != 0) json_object_set_new(item, "title", json_string(guess->title));
         if (*guess->group) json_object_set_new(item, "group", json_string(guess->group));
         json_array_append_new(top, item);

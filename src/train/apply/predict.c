@@ -49,12 +49,12 @@ static int class_of(const struct ath__model_info *info, const char *name, size_t
 }
 
 /* The class that the folder of a file, or one above it, is called like: the nearest. */
-static int truth_of(const struct ath__model_info *info, const char *path) {
-    const char *end = strrchr(path, '/');
+static int truth_of(const struct ath__source *source, const char *path) {
+    const char *end = source->numbered ? NULL : strrchr(path, '/'); /* folders are numbered for other reasons */
     while (end && end > path) {
         const char *begin = end;
         while (begin > path && begin[-1] != '/') begin--;
-        int c = class_of(info, begin, (size_t)(end - begin));
+        int c = class_of(&source->info, begin, (size_t)(end - begin));
         if (c >= 0) return c;
         end = begin > path ? begin - 1 : NULL;
     }
@@ -119,7 +119,7 @@ static ath_status add_elements(struct predictor *p, const char *word, ath_split 
         ath_dataset *dataset;
         ATH_TRY(ath__setup_data(p->source.config, split, &dataset, err));
         ATH_TRY(keep_set(p, dataset, err));
-        if (info->class_names && ath_dataset_describe(dataset).height == 0)
+        if (!p->source.numbered && ath_dataset_describe(dataset).height == 0)
             ATH_TRY(ath__dataset_relabel(dataset, (const char *const *)info->class_names, info->classes, err));
         p->splits[split] = dataset;
     }
@@ -177,7 +177,7 @@ static ath_status add_idx(struct predictor *p, const char *path, const char *ran
 static ath_status add_file(struct predictor *p, const char *path, const char *range, ath_error *err) {
     if (is_idx(path)) return add_idx(p, path, range, err);
     if (*range) return ath__fail(err, ATH_USAGE, path, "only IDX files have numbered images, not '%s'", path);
-    return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source.info, path), err);
+    return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source, path), err);
 }
 
 /* A file in a folder that was named: images, and what is called like one. */
@@ -216,7 +216,7 @@ static ath_status read_labels(struct predictor *p, ath_error *err) {
     struct ath__image_store store = {.classes = info->classes, .class_names = (const char *const *)info->class_names};
     ath_dataset            *dataset = NULL;
     struct ath__model_info  named = {.preprocess = info->preprocess};
-    if (ath__config_origin(p->source.config, "labels") != ATH_ORIGIN_COMMAND_LINE || !info->class_names) return ATH_OK;
+    if (ath__config_origin(p->source.config, "labels") != ATH_ORIGIN_COMMAND_LINE) return ATH_OK;
     if (!*path || strcmp(path, "none") == 0) return ATH_OK;
     ath_status status = ath__labels_apply(path, &store, err);
     if (status != ATH_OK) {
@@ -237,6 +237,7 @@ static ath_status read_labels(struct predictor *p, ath_error *err) {
 
 static ath_status open_predictor(struct predictor *p, const ath_config *config, ath_error *err) {
     ATH_TRY(ath__source_open(config, NULL, &p->source, err));
+    ATH_TRY(ath__source_number_classes(&p->source, err));
     ATH_TRY(read_labels(p, err));
     if (*ath__config_text(config, "sheet")) {
         p->sheet = ATH_NEW(struct ath__predict_sheet);
