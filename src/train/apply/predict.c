@@ -180,9 +180,25 @@ static ath_status add_file(struct predictor *p, const char *path, const char *ra
     return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source, path), err);
 }
 
-/* A file in a folder that was named: images, and what is called like one. */
+/* The images of a folder that was named. */
+struct found {
+    struct predictor *predictor;
+    int64_t           images;
+};
+
+/* A file in it: images, and what is called like one. */
 static ath_status add_found(void *context, const char *path, ath_error *err) {
-    return ath__photo_is_image(path) ? add_file(context, path, "", err) : ATH_OK;
+    struct found *found = context;
+    if (!ath__photo_is_image(path)) return ATH_OK;
+    found->images++;
+    return add_file(found->predictor, path, "", err);
+}
+
+static ath_status add_folder(struct predictor *p, const char *folder, ath_error *err) {
+    struct found found = {.predictor = p};
+    ATH_TRY(ath__photo_walk(folder, add_found, &found, err));
+    return found.images > 0 ? ATH_OK
+                            : ath__predict_refuse(&p->batch, folder, "there are no images in this folder", err);
 }
 
 static ath_status add_word(struct predictor *p, const char *word, ath_error *err) {
@@ -191,7 +207,7 @@ static ath_status add_word(struct predictor *p, const char *word, ath_error *err
         ath_split   split;
     } splits[] = {{"train:", ATH_SPLIT_TRAIN}, {"val:", ATH_SPLIT_VAL}, {"test:", ATH_SPLIT_TEST}};
     if (ath__file_exists(word)) return add_file(p, word, "", err);
-    if (ath__folder_exists(word)) return ath__photo_walk(word, add_found, p, err);
+    if (ath__folder_exists(word)) return add_folder(p, word, err);
     for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
         size_t length = strlen(splits[i].prefix);
         if (strncmp(word, splits[i].prefix, length) == 0)
