@@ -10,13 +10,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/option.h"
 #include "base/str.h"
 #include "data/idx.h"
 #include "data/photo/photo_file.h"
 #include "data/photo/photo_labels.h"
 #include "data/photo/photo_scan.h"
 #include "train/apply/predict_batch.h"
+#include "train/image_word.h"
 #include "train/settings.h"
 #include "train/setup.h"
 
@@ -79,27 +79,11 @@ static ath_status keep_set(struct predictor *p, ath_dataset *dataset, ath_error 
     return ATH_OK;
 }
 
-/* "17" or "0-99", or empty for all of `count`. */
-static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t *last) {
-    char   from[32];
-    size_t length = strcspn(text, "-");
-    *first = 0;
-    *last = count - 1;
-    if (!*text) return true;
-    if (length >= sizeof from) return false;
-    memcpy(from, text, length);
-    from[length] = '\0';
-    if (!ath__parse_int(from, first)) return false;
-    *last = *first;
-    if (text[length] == '-' && !ath__parse_int(text + length + 1, last)) return false;
-    return *first >= 0 && *last >= *first && *last < count;
-}
-
 /* Elements of a set under the names "WHAT[i]"; a set of one image, unless `always`, under WHAT alone. */
 static ath_status add_range(struct predictor *p, const ath_dataset *dataset, const char *what, const char *range,
                             bool always, bool labelled, ath_error *err) {
     int64_t first, last, count = ath_dataset_describe(dataset).count;
-    if (!parse_range(range, count, &first, &last))
+    if (!ath__image_word_range(range, count, &first, &last))
         return ath__fail(err, ATH_USAGE, what, "no such images: there are 0-%" PRId64, count - 1);
     for (int64_t i = first; i <= last; i++) {
         char name[ATH_PATH_MAX + 64];
@@ -202,17 +186,11 @@ static ath_status add_folder(struct predictor *p, const char *folder, ath_error 
 }
 
 static ath_status add_word(struct predictor *p, const char *word, ath_error *err) {
-    static const struct {
-        const char *prefix;
-        ath_split   split;
-    } splits[] = {{"train:", ATH_SPLIT_TRAIN}, {"val:", ATH_SPLIT_VAL}, {"test:", ATH_SPLIT_TEST}};
+    const char *range;
+    ath_split   split;
     if (ath__file_exists(word)) return add_file(p, word, "", err);
     if (ath__folder_exists(word)) return add_folder(p, word, err);
-    for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
-        size_t length = strlen(splits[i].prefix);
-        if (strncmp(word, splits[i].prefix, length) == 0)
-            return add_elements(p, word, splits[i].split, word + length, err);
-    }
+    if (ath__image_word_part(word, &split, &range)) return add_elements(p, word, split, range, err);
     const char *colon = strrchr(word, ':');
     char        path[ATH_PATH_MAX];
     if (colon && (size_t)(colon - word) < sizeof path) {
