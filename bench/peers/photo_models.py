@@ -15,7 +15,11 @@ from torch.nn import functional as F
 
 
 def pad_as_same(conv):
-    """Moves a convolution's padding into a hook in front of it, which knows the image's size."""
+    """Moves a convolution's padding into a hook in front of it, which knows the image's size. Odd kernels at stride 1 lack
+    the same at both sides, whatever the size: these keep padding of their own."""
+    if all(s == 1 and k % 2 == 1 for s, k in zip(conv.stride, conv.kernel_size)):
+        conv.padding = tuple((k - 1) * d // 2 for k, d in zip(conv.kernel_size, conv.dilation))
+        return
 
     def pad(layer, inputs):
         (x,) = inputs

@@ -82,15 +82,16 @@ ATH_API ath_status ath_train(const ath_config *config, const ath_hooks *hooks, a
  * metric stands still: they are shown as if it never did. */
 typedef struct ath_schedule_epoch {
     int64_t epoch;                  /* from 1 */
+    int     stage;                  /* from 1; 0 = the run has none */
     double  first, last, low, high; /* rates of its first and last step, lowest and highest */
     double  momentum;               /* of its last step; 0 = as set */
 } ath_schedule_epoch;
 typedef struct ath_schedule_plan {
-    char                schedule[32], optimizer[32];
+    char                schedule[128], optimizer[128]; /* of all stages, where they differ: "cosine, constant" */
     double              peak;
-    int64_t             epochs, steps_per_epoch;
-    ath_schedule_epoch *rows;  /* epochs of them */
-    double             *x, *y; /* points of the curve: epochs done, rate */
+    int64_t             epochs, steps_per_epoch; /* of all stages; 0 steps where stages have batches of their own */
+    ath_schedule_epoch *rows;                    /* epochs of them */
+    double             *x, *y;                   /* points of the curve: epochs done, rate */
     int64_t             points;
 } ath_schedule_plan;
 
@@ -276,7 +277,7 @@ ATH_API ath_status ath_merge(const ath_config *config, const char *path, ath_mer
 
 /* Writes the run's model (or weights=) to `path` as the network of another program. Keys: format (empty: by the ending
  * of `path`), export.name (of the network in the file; empty: from `path`), export.softmax (probabilities come out, not
- * logits; each format has its own default), and the format's own options, export.KEY. */
+ * logits; each format has its own default), export.fold (false: batch norms are kept; onnx alone), and the format's own options, export.KEY. */
 typedef struct ath_export_result {
     const char *format;
     int         nodes;     /* operators */

@@ -8,7 +8,12 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+/* What jansson's trees take: an object with its table of eight buckets, an array with its first eight places, any other value
+ * with its key or place. Texts take their length twice, once while they are parsed. */
+enum { OBJECT_BYTES = 384, ARRAY_BYTES = 160, VALUE_BYTES = 128 };
 
 static int append(const char *bytes, size_t size, void *str) {
     ath__str_append_bytes(str, bytes, size);
@@ -20,6 +25,41 @@ char *ath__json_text(const json_t *value, size_t flags) {
     if (value && json_dump_callback(value, append, &str, flags) == 0 && !str.failed && str.data) return str.data;
     ath__str_free(&str);
     return NULL;
+}
+
+/* About how much the tree of this text takes: every value follows a bracket, a comma or a colon. */
+static size_t tree_bytes(const char *text, size_t size) {
+    size_t bytes = 2 * size;
+    bool   quoted = false;
+    for (size_t i = 0; i < size; i++) {
+        if (quoted) {
+            i += text[i] == '\\';
+            quoted = i >= size || text[i] != '"';
+            continue;
+        }
+        switch (text[i]) {
+        case '"': quoted = true; break;
+        case '{': bytes += OBJECT_BYTES; break;
+        case '[': bytes += ARRAY_BYTES; break;
+        case ',':
+        case ':': bytes += VALUE_BYTES; break;
+        default: break;
+        }
+    }
+    return bytes;
+}
+
+json_t *ath__json_parse(const char *text, size_t size, size_t most, char why[JSON_ERROR_TEXT_LENGTH]) {
+    json_error_t fault;
+    size_t       bytes = tree_bytes(text, size);
+    if (bytes > most) {
+        snprintf(why, JSON_ERROR_TEXT_LENGTH, "its JSON of %zu bytes would take %zu MiB of memory; %zu are possible",
+                 size, bytes >> 20, most >> 20);
+        return NULL;
+    }
+    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &fault);
+    if (!root) snprintf(why, JSON_ERROR_TEXT_LENGTH, "%s", fault.text);
+    return root;
 }
 
 void ath__json_set_real(json_t *object, const char *key, double value) {

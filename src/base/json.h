@@ -11,6 +11,10 @@
  */
 char *ath__json_text(const json_t *value, size_t flags);
 
+/* Parses hostile text: JSON_REJECT_DUPLICATES, and no tree that would take more than about `most` bytes, which is estimated
+ * before any of it is made. NULL, with a sentence in `why`, for what is no JSON or larger. */
+json_t *ath__json_parse(const char *text, size_t size, size_t most, char why[JSON_ERROR_TEXT_LENGTH]);
+
 /* Sets a number; null where it is infinite or not a number, which JSON cannot say. */
 void ath__json_set_real(json_t *object, const char *key, double value);
 

@@ -4,6 +4,8 @@
  */
 #include "cli/console.h"
 
+#include "athanor/log.h"
+
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,14 +22,6 @@ static struct {
 } console;
 
 static volatile sig_atomic_t interrupts;
-
-void console_open(bool quiet) {
-    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
-    bool        dumb = term && strcmp(term, "dumb") == 0;
-    console.quiet = quiet;
-    console.terminal = isatty(STDERR_FILENO) && !dumb;
-    console.colour = console.terminal && !(no_colour && *no_colour);
-}
 
 static void clear_bar(void) {
     if (!console.bar_shown) return;
@@ -60,6 +54,20 @@ void console_note(const char *format, ...) {
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
+}
+
+static void on_log(ath_log_level level, const char *message, void *context) {
+    (void)context;
+    if (level == ATH_LOG_WARNING) console_note("%s%s%s %s", paint("\033[1;33m"), "warning:", paint("\033[0m"), message);
+}
+
+void console_open(bool quiet) {
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    bool        dumb = term && strcmp(term, "dumb") == 0;
+    console.quiet = quiet;
+    console.terminal = isatty(STDERR_FILENO) && !dumb;
+    console.colour = console.terminal && !(no_colour && *no_colour);
+    ath_log_set(on_log, NULL);
 }
 
 const char *console_count(int64_t value, char *text) {

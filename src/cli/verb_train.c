@@ -7,14 +7,15 @@
 #include <string.h>
 
 static void print_plan(const ath_schedule_plan *plan) {
-    bool cycles = false;
+    bool cycles = false, staged = plan->epochs > 0 && plan->rows[0].stage > 0;
     for (int64_t e = 0; e < plan->epochs; e++) cycles = cycles || plan->rows[e].momentum > 0.0;
-    printf("%5s  %-12s %-12s %-12s %-12s%s\n", "epoch", "first step", "last step", "lowest", "highest",
-           cycles ? " momentum" : "");
+    printf("%5s  %-12s %-12s %-12s %-12s%s%s\n", "epoch", "first step", "last step", "lowest", "highest",
+           staged ? " stage" : "", cycles ? " momentum" : "");
     for (int64_t e = 0; e < plan->epochs; e++) {
         const ath_schedule_epoch *row = &plan->rows[e];
         printf("%5lld  %-12.6g %-12.6g %-12.6g %-12.6g", (long long)row->epoch, row->first, row->last, row->low,
                row->high);
+        if (staged) printf(" %5d", row->stage);
         if (cycles) printf(" %.4g", row->momentum);
         putchar('\n');
     }
@@ -24,9 +25,9 @@ static json_t *plan_json(const ath_schedule_plan *plan, const char *png) {
     json_t *rows = json_array();
     for (int64_t e = 0; e < plan->epochs; e++) {
         const ath_schedule_epoch *row = &plan->rows[e];
-        json_array_append_new(rows, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f}", "epoch", (json_int_t)row->epoch,
-                                              "first", row->first, "last", row->last, "low", row->low, "high",
-                                              row->high, "momentum", row->momentum));
+        json_array_append_new(rows, json_pack("{s:I, s:i, s:f, s:f, s:f, s:f, s:f}", "epoch", (json_int_t)row->epoch,
+                                              "stage", row->stage, "first", row->first, "last", row->last, "low",
+                                              row->low, "high", row->high, "momentum", row->momentum));
     }
     return json_pack("{s:s, s:s, s:f, s:I, s:I, s:s, s:o}", "schedule", plan->schedule, "optimizer", plan->optimizer,
                      "peak", plan->peak, "epochs", (json_int_t)plan->epochs, "steps_per_epoch",

@@ -44,11 +44,21 @@ struct ath__export_images {
     double      mean[4], deviation[4];
 };
 
+/* A batch norm that was kept: y = (x - mean) / sqrt(variance + eps) * gamma + beta. It stands in the graph as two nodes, a MUL
+ * whose result is `scaled` and an ADD whose result is `y`. All but x are constants (C). */
+struct ath__export_norm {
+    ath_value x, scaled, y, gamma, beta, mean, variance;
+    double    eps;
+};
+
 struct ath__export {
     ath_graph *graph;         /* owned; ordered */
     ath_value  input, output; /* (1,C,H,W), and logits or probabilities (1,classes) */
     int        channels, height, width, classes;
     bool       softmax; /* the output is probabilities */
+
+    struct ath__export_norm *norms; /* none where they were folded */
+    int                      norm_count;
 
     const char               *name; /* of the network: letters, digits, underscores; begins with a letter */
     const char               *model;
@@ -63,6 +73,7 @@ struct ath__export_source {
     struct ath__store        *store;
     const char               *name;
     bool                      softmax;
+    bool                      keep_norms; /* do not fold batch norms into the convolutions before them */
     struct ath__export_images images;
     const char *const *class_names, *const *class_titles, *const *class_groups;
 };
@@ -75,11 +86,15 @@ const void *ath__export_constant(const struct ath__export *net, ath_value value)
 const struct ath__node  *ath__export_node(const struct ath__export *net, int i);
 const struct ath__value *ath__export_value(const struct ath__export *net, ath_value value);
 
+/* The kept batch norm that the node is half of; NULL if it belongs to none. */
+const struct ath__export_norm *ath__export_norm_of(const struct ath__export *net, const struct ath__node *node);
+
 /* A format that networks are written in: one file, one row of graph_format_list.h. */
 struct ath__graph_format {
     const char               *name, *summary;
     const char               *endings;      /* of file names, separated by blanks: "onnx" */
     bool                      softmax;      /* unless the user says otherwise, probabilities come out */
+    bool                      keeps_norms;  /* can say batch norms: export.fold=false */
     const struct ath__option *options;      /* export.KEY; NULL = none */
     size_t                    options_size; /* of the struct that they fill */
     /* Writes the file (whole or not at all), and perhaps others beside it. To `notes` go sentences, one a line, about

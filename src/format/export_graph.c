@@ -2,10 +2,12 @@
  *
  *     build (batch 1, evaluation) -> leaves become constants -> fold -> merge_affine -> fold -> check -> name
  *
+ * Where batch norms are kept they are noted before the first fold, and nothing is merged.
+ *
  * Folding computes in double precision, so a merged weight differs from the one that Athanor's own kernels use by at
  * most a rounding of float32.
  */
-#include "format/export.h"
+#include "format/export_norms.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -40,9 +42,12 @@ static ath_status build(const struct ath__export_source *source, struct ath__exp
     ATH_TRY(ath_graph_status(graph, err));
     ATH_TRY(bind_leaves(graph, source->store, err));
     ATH_TRY(ath__graph_order(graph, err));
+    if (source->keep_norms) ATH_TRY(ath__export_norms_find(net, err));
     ATH_TRY(ath__pass_fold(graph, err));
-    ATH_TRY(ath__pass_merge_affine(graph, err));
-    ATH_TRY(ath__pass_fold(graph, err));
+    if (!source->keep_norms) {
+        ATH_TRY(ath__pass_merge_affine(graph, err));
+        ATH_TRY(ath__pass_fold(graph, err));
+    }
     ATH_TRY(ath__pass_verify(graph, err));
     for (int v = 0; v < graph->value_count; v++)
         if (graph->values[v].is_output) net->output = v;
@@ -88,7 +93,12 @@ static ath_status check(const struct ath__export *net, ath_error *err) {
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
-static void mark_used(const ath_graph *graph, bool *used) {
+static void mark_used(const struct ath__export *net, bool *used) {
+    const ath_graph *graph = net->graph;
+    for (int i = 0; i < net->norm_count; i++) {
+        const struct ath__export_norm *norm = &net->norms[i];
+        used[norm->gamma] = used[norm->beta] = used[norm->mean] = used[norm->variance] = true;
+    }
     for (int i = 0; i < graph->order_count; i++) {
         const struct ath__node *node = &graph->nodes[graph->order[i]];
         for (int k = 0; k < node->ins; k++)
@@ -155,10 +165,11 @@ static ath_status name_weights(ath_graph *graph, const struct ath__node *node, a
 }
 
 /* Values that are left over from before the passes give their names free. */
-static ath_status name_values(ath_graph *graph, ath_error *err) {
-    bool *used = ATH_NEW_ARRAY(bool, graph->value_count + 1);
+static ath_status name_values(const struct ath__export *net, ath_error *err) {
+    ath_graph *graph = net->graph;
+    bool      *used = ATH_NEW_ARRAY(bool, graph->value_count + 1);
     if (!used) return ath__fail_memory(err, "export");
-    mark_used(graph, used);
+    mark_used(net, used);
     for (int v = 0; v < graph->value_count; v++)
         if (!used[v]) graph->values[v].name = NULL;
     ath_status status = ATH_OK;
@@ -190,7 +201,7 @@ ath_status ath__export_create(const struct ath__export_source *source, struct at
     ath_model_input(source->model, &net->channels, &net->height, &net->width);
     ath_status status = build(source, net, err);
     if (status == ATH_OK) status = check(net, err);
-    if (status == ATH_OK) status = name_values(net->graph, err);
+    if (status == ATH_OK) status = name_values(net, err);
     if (status != ATH_OK) ath__export_free(net);
     return status;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* As for the header of safetensors. */
-enum { MAX_TEXT = 16 << 20 };
+enum { MAX_TREE = 256 << 20 };
 
 ath_status ath__metadata_json(const char *path, const struct ath__tensors *what, json_t *beside, char **text,
                               ath_error *err) {
@@ -28,13 +28,13 @@ ath_status ath__metadata_json(const char *path, const struct ath__tensors *what,
 ath_status ath__metadata_json_read(const char *path, const unsigned char *text, size_t size,
                                    struct ath__tensor_owner *owner, ath_tensor_file *file, json_t **root,
                                    ath_error *err) {
-    json_error_t fault;
-    *root = size <= MAX_TEXT ? json_loadb((const char *)text, size, JSON_REJECT_DUPLICATES, &fault) : NULL;
+    char why[JSON_ERROR_TEXT_LENGTH] = "it is no object with metadata";
+    *root = ath__json_parse((const char *)text, size, MAX_TREE, why);
     json_t *meta = json_object_get(*root, "metadata"), *value;
     if (!json_is_object(meta)) {
         json_decref(*root);
         *root = NULL;
-        return ath__fail(err, ATH_DATA, path, "its member %s is damaged", ATH_METADATA_MEMBER);
+        return ath__fail(err, ATH_DATA, path, "its member %s is damaged: %s", ATH_METADATA_MEMBER, why);
     }
     size_t        count = json_object_size(meta) + (size_t)file->metadata_count;
     ath_metadata *items = ATH_ARENA_ARRAY(&owner->arena, ath_metadata, count + 1);

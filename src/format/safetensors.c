@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A parsed header takes some forty times its length; 16 MiB name 100,000 tensors. */
-enum { MAX_HEADER = 16 << 20, LENGTH_BYTES = 8 };
+/* 16 MiB name 100,000 tensors, whose tree takes some 160 MiB. */
+enum { MAX_HEADER = 16 << 20, MAX_TREE = 256 << 20, LENGTH_BYTES = 8 };
 
 /* X(dtype, text in the file) */
 #define SAFETENSORS_DTYPES(X)                                                                                          \
@@ -186,15 +186,20 @@ static ath_status read_file(const char *path, struct ath__tensor_owner *owner, a
     const unsigned char *bytes = owner->mapping.data;
     size_t               size = owner->mapping.size;
     uint64_t             header = size >= LENGTH_BYTES ? read_length(bytes) : 0;
-    if (size < LENGTH_BYTES || header > size - LENGTH_BYTES || header > MAX_HEADER)
-        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: its header would have %llu bytes",
-                         (unsigned long long)header);
-    json_error_t fault;
-    json_t      *root = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)header, JSON_REJECT_DUPLICATES, &fault);
+    if (size < LENGTH_BYTES || header > size - LENGTH_BYTES)
+        return ath__fail(err, ATH_DATA, path,
+                         "this is no safetensors file, or it is cut off: its header would have %llu bytes of %zu",
+                         (unsigned long long)header, size);
+    if (header > MAX_HEADER)
+        return ath__fail(err, ATH_DATA, path,
+                         "the header of this safetensors file has %llu bytes; no more than %d are read, which name "
+                         "100,000 tensors",
+                         (unsigned long long)header, (int)MAX_HEADER);
+    char    why[JSON_ERROR_TEXT_LENGTH] = "its header is no object";
+    json_t *root = ath__json_parse((const char *)bytes + LENGTH_BYTES, (size_t)header, MAX_TREE, why);
     if (!json_is_object(root)) {
         json_decref(root);
-        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: %s",
-                         root ? "its header is no object" : fault.text);
+        return ath__fail(err, ATH_DATA, path, "this is no safetensors file: %s", why);
     }
     ath_status status =
         read_entries(path, root, bytes + LENGTH_BYTES + header, size - LENGTH_BYTES - header, owner, file, err);

@@ -11,6 +11,7 @@
 #include "train/doctor/evidence.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
+#include "train/stage_config.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -92,7 +93,7 @@ ath_status ath_run_read(const char *path, ath_run_info *info, ath_error *err) {
     if (status == ATH_OK) {
         ath__str_copy(info->model, sizeof info->model, ath__config_text(record.config, "model"));
         ath__str_copy(info->data, sizeof info->data, ath__config_text(record.config, "data"));
-        info->epochs_wanted = ath__config_int(record.config, "epochs");
+        info->epochs_wanted = ath__stage_epochs(record.config);
         fill_epochs(&record, info);
         ath__str_copy(info->state, sizeof info->state,
                       evidence.run.ended      ? "finished"

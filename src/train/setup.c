@@ -3,6 +3,7 @@
 
 #include "base/cpuinfo.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/parallel.h"
 #include "data/augment/augment.h"
@@ -18,12 +19,15 @@
 #include <string.h>
 
 void ath__remark(const ath_hooks *hooks, const char *code, bool warning, const char *format, ...) {
-    if (!hooks || !hooks->remark) return;
     char    text[768];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (!hooks || !hooks->remark) {
+        if (warning) ath__log(ATH_LOG_WARNING, "%s", text);
+        return;
+    }
     ath_remark remark = {.code = code, .text = text, .warning = warning};
     hooks->remark(&remark, hooks->context);
 }

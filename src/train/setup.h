@@ -8,7 +8,7 @@
 #include "data/loader.h"
 #include "train/network.h"
 
-/* Sends a remark to the hook. `text` is printf-formatted. */
+/* Sends a remark to the hook; without a hook a warning goes to the log. `format` as in printf. */
 void ath__remark(const ath_hooks *hooks, const char *code, bool warning, const char *format, ...) ATH_PRINTF(4, 5);
 
 /* threads= for all kernels. */

@@ -116,3 +116,17 @@ ath_status ath__stage_config(const ath_config *config, int index, ath_config **s
     *stage = NULL;
     return status;
 }
+
+int64_t ath__stage_epochs(const ath_config *config) {
+    int     count = 0;
+    bool    staged = false;
+    int64_t epochs = 0;
+    if (ath__stage_count(config, &count, &staged, NULL) != ATH_OK) return ath__config_int(config, "epochs");
+    for (int s = 0; s < count; s++) {
+        ath_config *stage = NULL;
+        if (ath__stage_config(config, s, &stage, NULL) != ATH_OK) continue;
+        epochs += ath__config_int(stage, "epochs");
+        ath_config_destroy(stage);
+    }
+    return epochs;
+}

@@ -9,6 +9,8 @@
 
 #include "athanor/config.h"
 
+#include <stdint.h>
+
 enum { ATH_MAX_STAGES = 16 };
 
 /* KEY of "stage.NUMBER.KEY"; NULL for anything else. */
@@ -20,5 +22,8 @@ ath_status ath__stage_count(const ath_config *config, int *count, bool *staged, 
 
 /* The settings of stage `index` (from 0), without stages of their own. The caller's to destroy. */
 ath_status ath__stage_config(const ath_config *config, int index, ath_config **stage, ath_error *err);
+
+/* Epochs of all stages together. */
+int64_t ath__stage_epochs(const ath_config *config);
 
 #endif

@@ -35,6 +35,19 @@ grep -q '"params": *357' profile.json || fail "the classifier has not 357 parame
     out=run --quiet >out.txt 2>err.txt && status=0 || status=$?
 [ "$status" -ne 0 ] || fail "images of one channel went into a network of three"
 
+# ---- out, with batch norms as they are: in again, they are there to be trained, and nothing else has changed ----
+"$ATHANOR_BIN" train model=resnet20-cifar data=digits data.n=60 resize=16 epochs=1 batch=20 out=norms --quiet >out.txt 2>err.txt ||
+    fail "a run to export: $(cat err.txt)"
+"$ATHANOR_BIN" export run=norms out=kept.onnx export.fold=false >out.txt 2>err.txt || fail "export.fold=false: $(cat err.txt)"
+"$ATHANOR_BIN" export run=norms out=folded.onnx >out.txt 2>err.txt || fail "export: $(cat err.txt)"
+grep -q BatchNormalization kept.onnx || fail "no batch norm was kept"
+! grep -q BatchNormalization folded.onnx || fail "a batch norm was not folded"
+params=$(sed -n 's/.*"params": *\([0-9]*\).*/\1/p' norms/summary.json)
+[ "$params" -gt 0 ] || fail "the run does not say how many parameters it has"
+"$ATHANOR_BIN" profile model=kept.onnx batch=2 steps=1 --json >kept.json
+grep -q "\"params\": *$params[^0-9]" kept.json || fail "with its norms kept the network has other parameters than $params"
+expect 2 "format=onnx can" "$ATHANOR_BIN" export run=norms out=kept.mindir export.fold=false
+
 # ---- the table of the documents ----
 list=$ATHANOR_TESTS/../src/format/onnx/onnx_op_list.h
 sed -n 's/^ATH_ONNX_OP(\([A-Za-z0-9]*\), [a-z0-9_]*, \([0-9]*\), \([0-9]*\))$/\1 \2 \3/p' "$list" >listed.txt

@@ -27,7 +27,7 @@ says "rows" 0 '^ +2 +0\.025 +0\.025' "${small[@]}" epochs=4 schedule=step schedu
     --show-schedule -o plan.png
 [ "$(wc -l <stdout)" -eq 5 ] || fault "rows: a head and four epochs are expected"
 [ "$(head -c 4 plan.png | tail -c 3)" = PNG ] || fault "plan.png is no PNG"
-says "json" 0 '"steps_per_epoch": 6,.*"epoch": 4, "first"' "${small[@]}" epochs=4 schedule=cosine --show-schedule --json -o a.png
+says "json" 0 '"steps_per_epoch": 6,.*"epoch": 4, "stage": 0, "first"' "${small[@]}" epochs=4 schedule=cosine --show-schedule --json -o a.png
 [ "$(wc -l <stdout)" -eq 1 ] || fault "json: one value on one line is expected"
 [ ! -e runs ] || fault "--show-schedule trained"
 says "stepped per batch" 0 'warning.*LR|falls from 0.05' "${small[@]}" epochs=100 \
@@ -39,6 +39,22 @@ says "shorter than the run" 0 'takes 2 epochs and the run 8: the last 6 epochs' 
 says "no unit" 2 '30ep or 500it' "${small[@]}" schedule=step schedule.every=30
 says "expression" 2 "character 5 of '0.1\^flor" "${small[@]}" schedule=lambda 'schedule.expression=0.1^flor(epoch)'
 says "no expression" 2 'needs schedule.expression' "${small[@]}" schedule=lambda
+staged=("${small[@]}" stage.1.epochs=2 stage.2.epochs=3 stage.2.batch=40 stage.2.optimizer=adam stage.2.lr=0.004
+    stage.2.schedule=linear)
+says "stages" 0 '^ +2 +0\.05 +0\.05 .* 1$' "${staged[@]}" --show-schedule -o staged.png
+grep -Eq '^ +3 +0\.004 .* 2$' stdout || fault "stages: epoch 3 begins with the second stage's rate"
+[ "$(wc -l <stdout)" -eq 6 ] || fault "stages: a head and five epochs are expected"
+says "stages, json" 0 '"schedule": "constant, linear", "optimizer": "sgd, adam", "peak": 0.05.*"epochs": 5, "steps_per_epoch": 0' \
+    "${staged[@]}" --show-schedule --json -o staged.png
+says "a stage's name that ends another's" 0 '"optimizer": "nadam, adam"' "${small[@]}" stage.1.optimizer=nadam \
+    stage.2.optimizer=adam --show-schedule --json -o staged.png
+for class in a b; do # photos, which no size was given for yet
+    mkdir -p "photos/train/$class" "photos/val/$class"
+    for k in 1 2 3; do printf 'P6\n2 2\n255\n%s' "$k$class$k$class$k$class$k$class$k$class$k$class" >"photos/train/$class/$k.ppm"; done
+    cp "photos/train/$class/1.ppm" "photos/val/$class"
+done
+says "photos" 0 '^ +2 +0\.1 ' "$athanor" train model=lenet5 data=photos batch=4 epochs=2 lr=0.1 --show-schedule -o photos.png
+says "too few photos" 2 'larger than the training set of 6' "$athanor" train model=lenet5 data=photos batch=8 --show-schedule
 says "unwritable" 1 'nowhere' "${small[@]}" --show-schedule -o nowhere/plan.png
 
 # ---- who reads what -----------------------------------------------------------------------------------------------

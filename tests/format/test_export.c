@@ -110,6 +110,37 @@ static void batch_norms_are_folded(void **state) {
     small_network_free(&small);
 }
 
+/* Kept batch norms: the graph computes the same, and each norm's parameters are found under their own names. */
+static void batch_norms_are_kept(void **state) {
+    struct small_network small;
+    struct ath__export   net;
+    ath_error            err = {0};
+    (void)state;
+    small_network_make(&small, "mobilenetv2-cifar", "", 3, 32, 10);
+    struct ath__export_source source = source_of(&small);
+    source.keep_norms = true;
+    must(ath__export_create(&source, &net, &err), &err);
+    check_names(&net);
+    int convolutions = 0, halves = 0;
+    for (int i = 0; i < net.graph->order_count; i++) {
+        const struct ath__node *node = ath__export_node(&net, i);
+        convolutions += strcmp(node->op->name, "conv2d") == 0;
+        halves += ath__export_norm_of(&net, node) != NULL;
+    }
+    assert_int_equal(net.norm_count, convolutions);
+    assert_int_equal(halves, 2 * net.norm_count);
+    assert_string_equal(ath__export_value(&net, net.norms[0].gamma)->name, "bn1.weight");
+    assert_string_equal(ath__export_value(&net, net.norms[0].variance)->name, "bn1.running_var");
+    assert_true(net.norms[0].eps == 1e-5);
+    float *image = small_network_image(&small, 5), *logits = small_network_logits(&small, image);
+    double tolerance = 53 * ldexp(1.0, -24) * sqrt(512.0 * 9.0);
+    assert_true(difference(&net, image, logits) <= tolerance);
+    ath__free(image);
+    ath__free(logits);
+    ath__export_free(&net);
+    small_network_free(&small);
+}
+
 /* A weight transform folds away: the network is the plain one. */
 static void transforms_are_folded(void **state) {
     struct small_network small;
@@ -148,6 +179,7 @@ int main(void) {
         cmocka_unit_test(plain_nets),
         cmocka_unit_test(residual_nets),
         cmocka_unit_test(batch_norms_are_folded),
+        cmocka_unit_test(batch_norms_are_kept),
         cmocka_unit_test(transforms_are_folded),
         cmocka_unit_test(endings),
     };

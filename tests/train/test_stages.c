@@ -2,6 +2,7 @@
  * they train, and resume, is in test_resume.c.
  */
 #include "athanor/athanor.h"
+#include "train/doctor/evidence.h"
 #include "train/settings.h"
 #include "train/stage_config.h"
 
@@ -136,11 +137,83 @@ static void test_refused(void **state) {
     ath_config_destroy(config);
 }
 
+/* A run of a stage of two epochs and one at another rate, looked at by the doctor. */
+static void train_two_stages(const char *out, const char *second_rate, ath_status outcome,
+                             struct ath__evidence *evidence, struct ath__run_record *record) {
+    ath_config *config = NULL;
+    ath_error   err = {0};
+    const char *pairs[][2] = {{"model", "lenet5-relu"},
+                              {"data", "digits"},
+                              {"data.n", "200"},
+                              {"batch", "50"},
+                              {"lr", "0.01"},
+                              {"stage.1.epochs", "2"},
+                              {"stage.2.epochs", "1"},
+                              {"stage.2.batch", "25"},
+                              {"stage.2.lr", second_rate},
+                              {"out", out},
+                              {"overwrite", "true"}};
+    must(ath_config_create(&config, &err), &err);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+        must(ath_config_set(config, pairs[i][0], pairs[i][1], ATH_ORIGIN_COMMAND_LINE, &err), &err);
+    ath_status status = ath_train(config, NULL, NULL, &err);
+    if (status != outcome) fail_msg("%s", err.message);
+    must(ath__evidence_run(evidence, out, record, &err), &err);
+    ath_config_destroy(config);
+}
+
+static void test_judged_by_the_last(void **state) {
+    (void)state;
+    struct ath__evidence   evidence = {0};
+    struct ath__run_record record;
+    train_two_stages("stages-run", "0.002", ATH_OK, &evidence, &record);
+    assert_string_equal(ath__config_text(evidence.config, "lr"), "0.002");
+    assert_string_equal(ath__config_text(evidence.config, "batch"), "25");
+    assert_int_equal(evidence.run.stage, 2);
+    assert_int_equal(evidence.run.epoch_count, 1);
+    assert_int_equal(evidence.run.epochs[0].epoch, 3);
+    assert_int_equal(evidence.run.vitals_count, 1);
+    assert_int_equal(evidence.run.vitals[0].epoch, 3);
+    assert_true(evidence.run.vitals[0].lr_high == 0.002);
+    ath__run_record_free(&record);
+    ath_run_info info;
+    ath_error    err = {0};
+    must(ath_run_read("stages-run", &info, &err), &err);
+    assert_int_equal(info.epochs_wanted, 3);
+}
+
+/* The second stage ends before its first epoch does: the blame is not the first's, which went well. */
+static void test_diverged_in_the_last(void **state) {
+    (void)state;
+    struct ath__evidence   evidence = {0};
+    struct ath__run_record record;
+    train_two_stages("stages-diverged", "1e6", ATH_DIVERGED, &evidence, &record);
+    assert_string_equal(ath__config_text(evidence.config, "lr"), "1e6");
+    assert_true(evidence.run.diverged);
+    assert_int_equal(evidence.run.epoch_count, 0);
+    ath__run_record_free(&record);
+    ath_config  *doctor = NULL;
+    ath_findings findings;
+    ath_error    err = {0};
+    must(ath_config_create(&doctor, &err), &err);
+    must(ath_config_set(doctor, "run", "stages-diverged", ATH_ORIGIN_COMMAND_LINE, &err), &err);
+    must(ath_doctor(doctor, NULL, &findings, &err), &err);
+    assert_true(findings.count > 0);
+    assert_string_equal(findings.items[0].code, "LR-HIGH");
+    ath_findings_free(&findings);
+    ath_config_destroy(doctor);
+}
+
 int main(void) {
     write_file("stages-test.yaml", recipe);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),     cmocka_unit_test(test_own_defaults), cmocka_unit_test(test_command_line),
-        cmocka_unit_test(test_replaced), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_own_defaults),
+        cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_replaced),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_judged_by_the_last),
+        cmocka_unit_test(test_diverged_in_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,15 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { TRAILER = 17, VALUE_FIELD = 1, OWN_FIELD = 1001, WIRE_BYTES = 2, LEAST_VALUE = 16, MAX_TEXT = 4096 };
+enum {
+    TRAILER = 17,
+    VALUE_FIELD = 1,
+    OWN_FIELD = 1001,
+    WIRE_BYTES = 2,
+    LEAST_VALUE = 16,
+    MOST_VALUES = 200000,
+    MAX_TEXT = 4096
+};
 
 /* ---- the outer message ------------------------------------------------------------------------------------------ */
 
@@ -241,6 +249,8 @@ static ath_status count_values(const char *path, struct cursor cursor, int *coun
         if (field == VALUE_FIELD && inside.size < LEAST_VALUE)
             return ath__fail(err, ATH_DATA, path, "this checkpoint is damaged: a value of %zu bytes", inside.size);
         *count += field == VALUE_FIELD;
+        if (*count > MOST_VALUES)
+            return ath__fail(err, ATH_DATA, path, "this checkpoint holds more than %d values", (int)MOST_VALUES);
     }
     return *count > 0 ? ATH_OK : ath__fail(err, ATH_DATA, path, "this checkpoint holds no values");
 }

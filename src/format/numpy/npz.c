@@ -95,7 +95,7 @@ static ath_status read_file(const char *path, struct ath__tensor_owner *owner, a
 static ath_status add_array(struct ath__zip_writer *zip, const ath_named_tensor *named, struct ath__str *member,
                             ath_error *err) {
     struct ath__str name = {0};
-    ath__npy_header(member, &named->tensor);
+    ath__npy_header(member, ath__npy_code(named->tensor.dtype), named->tensor.shape.rank, named->tensor.shape.dims);
     ath__str_append_bytes(member, named->tensor.data, ath__tensor_bytes(&named->tensor));
     ath__str_printf(&name, "%s.npy", named->name);
     ath_status status = name.failed || member->failed

@@ -15,10 +15,6 @@ struct ath__array {
 ath_status ath__array_file_read(const char *path, struct ath__arena *arena, struct ath__array **arrays, int *count,
                                 ath_error *err);
 
-/* The array of `size` bytes in the form of .npy. */
-ath_status ath__npy_parse(const char *path, const unsigned char *bytes, size_t size, struct ath__arena *arena,
-                          struct ath__onnx_tensor *tensor, ath_error *err);
-
 /* Writes one as .npy, whole or not at all. bfloat16, which NumPy lacks, becomes float32. */
 ath_status ath__npy_write(const char *path, const struct ath__onnx_tensor *tensor, ath_error *err);
 

@@ -160,6 +160,19 @@ static ath_status write_model(struct ath__onnx_build *b, const char *path, ath_e
     return status;
 }
 
+/* Both nodes of a kept batch norm are one of ONNX's; the first says nothing. */
+static ath_status build_node(struct ath__onnx_build *b, const struct ath__node *node, ath_error *err) {
+    const struct ath__export_norm *norm = ath__export_norm_of(b->net, node);
+    if (!norm) return ath__onnx_build_operator(b, node, err);
+    if (node->out[0] == norm->scaled) return ATH_OK;
+    const char *const in[] = {ath__onnx_build_value(b, norm->x), ath__onnx_build_value(b, norm->gamma),
+                              ath__onnx_build_value(b, norm->beta), ath__onnx_build_value(b, norm->mean),
+                              ath__onnx_build_value(b, norm->variance)};
+    ath__onnx_build_node(b, "BatchNormalization", in, 5, ath__onnx_build_value(b, norm->y), node);
+    ath__onnx_build_real(b, "epsilon", norm->eps);
+    return ATH_OK;
+}
+
 static ath_status write_onnx(const struct ath__export *net, const void *options, const char *path,
                              struct ath__str *notes, ath_error *err) {
     struct ath__onnx_build b = {.net = net};
@@ -168,7 +181,7 @@ static ath_status write_onnx(const struct ath__export *net, const void *options,
     b.kept = ATH_NEW_ARRAY(bool, net->graph->value_count + 1);
     if (!b.kept) return ath__fail_memory(err, path);
     for (int i = 0; i < net->graph->order_count && status == ATH_OK; i++)
-        status = ath__onnx_build_operator(&b, ath__export_node(net, i), err);
+        status = build_node(&b, ath__export_node(net, i), err);
     if (status == ATH_OK) status = write_model(&b, path, err);
     if (status == ATH_OK)
         ath__str_append(
@@ -185,5 +198,6 @@ const struct ath__graph_format ath__graph_format_onnx = {
     .name = "onnx",
     .summary = "ONNX, operator set 17: for onnxruntime and what else reads it; any batch",
     .endings = "onnx",
+    .keeps_norms = true,
     .write = write_onnx,
 };

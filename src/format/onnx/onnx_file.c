@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GROWTH = 32, GROWN_BYTES = 16 << 20, SPARE = 1 << 20, HEADER = 64 };
+enum { GROWTH = 32, GROWN_BYTES = 4 << 20, SPARE = 1 << 20, HEADER = 64 };
 
 struct budget {
     ProtobufCAllocator base;

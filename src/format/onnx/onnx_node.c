@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SMALL_CONSTANT = 64, MOST_HOST_BYTES = 256 << 20, LONGEST_NAME = 200 };
+enum { SMALL_CONSTANT = 64, MOST_HOST_BYTES = 256 << 20, MOST_VALUE_ELEMENTS = 1 << 29, LONGEST_NAME = 200 };
 
 static void fail_with(struct ath__onnx_node *n, ath_status code, const char *format, va_list args) {
     char text[400];
@@ -299,6 +299,13 @@ ath_value ath__onnx_constant(struct ath__onnx_node *n, const double *numbers, co
 
 struct ath__onnx_value *ath__onnx_computed(struct ath__onnx_node *n, ath_value value, int type) {
     if (value == ATH_NONE || ath__onnx_failed(n)) return NULL;
+    ath_shape shape = ath_value_shape(n->graph, value);
+    int64_t   count = ath_shape_count(&shape);
+    if (count > MOST_VALUE_ELEMENTS) {
+        ath__onnx_refuse(n, "a value of %.1f GiB; up to 2 GiB are computed with",
+                         (double)count * sizeof(float) / 1073741824.0);
+        return NULL;
+    }
     struct ath__onnx_value *made = ATH_ARENA_NEW(&n->im->arena, struct ath__onnx_value);
     if (!made) return no_memory(n);
     *made = (struct ath__onnx_value){.name = "", .type = type, .graph = value};

@@ -9,6 +9,7 @@
 #include "train/source.h"
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,10 +36,10 @@ static ath_status choose_format(const ath_config *config, const char *path, cons
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
 
-/* What every format is asked: export.name and export.softmax. */
+/* What every format is asked: export.name, export.softmax and export.fold. */
 struct common {
     char name[64];
-    bool softmax;
+    bool softmax, fold;
 };
 
 /* The stem of the file's name, with what no identifier may hold as underscores. */
@@ -64,11 +65,13 @@ static ath_status set_name(struct common *common, const char *value, ath_error *
 
 static ath_status read_options(const ath_config *config, const char *path, const struct ath__graph_format *format,
                                struct common *common, void *options, ath_error *err) {
-    struct {
-        int64_t softmax;
-    } flags = {format->softmax};
+    struct flags {
+        int64_t softmax, fold;
+    } flags = {format->softmax, 1};
     const struct ath__option common_table[] = {
         {"softmax", "probabilities come out, not logits", ATH_OPTION_FLAG, 0, "false", "false|true", 0, 0},
+        {"fold", "batch norms go into the convolutions before them", ATH_OPTION_FLAG, offsetof(struct flags, fold),
+         "true", "false|true", 0, 0},
         ATH_OPT_END,
     };
     static const struct ath__option none[] = {ATH_OPT_END};
@@ -85,6 +88,10 @@ static ath_status read_options(const ath_config *config, const char *path, const
             ATH_TRY(ath__option_set(table, options, "export.", pair.key, pair.value, err));
     }
     common->softmax = flags.softmax != 0;
+    common->fold = flags.fold != 0;
+    if (!common->fold && !format->keeps_norms)
+        return ath__fail(err, ATH_USAGE, NULL, "export.fold=false keeps batch norms, which format=onnx can; %s cannot",
+                         format->name);
     return ATH_OK;
 }
 
@@ -118,12 +125,15 @@ static int64_t constant_count(const struct ath__export *net) {
     bool   *seen = ATH_NEW_ARRAY(bool, net->graph->value_count + 1);
     for (int i = 0; seen && i < net->graph->order_count; i++) {
         const struct ath__node *node = ath__export_node(net, i);
+        if (ath__export_norm_of(net, node)) continue;
         for (int k = 0; k < node->ins; k++) {
             if (!ath__export_constant(net, node->in[k]) || seen[node->in[k]]) continue;
             seen[node->in[k]] = true;
             count += ath_shape_count(&ath__export_value(net, node->in[k])->desc.shape);
         }
     }
+    for (int i = 0; i < net->norm_count; i++)
+        count += 4 * ath_shape_count(&ath__export_value(net, net->norms[i].gamma)->desc.shape);
     ath__free(seen);
     return count;
 }
@@ -147,8 +157,9 @@ static ath_status write_net(const struct ath__source *source, const struct ath__
     ATH_TRY_DONE(read_options(source->config, path, format, &common, options, err));
     from.name = common.name;
     from.softmax = common.softmax;
+    from.keep_norms = !common.fold;
     ATH_TRY_DONE(ath__export_create(&from, &net, err));
-    result->nodes = net.graph->order_count;
+    result->nodes = net.graph->order_count - net.norm_count;
     result->constants = constant_count(&net);
     result->softmax = net.softmax;
     status = format->write(&net, options, path, &notes, err);

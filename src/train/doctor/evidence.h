@@ -75,6 +75,7 @@ struct ath__run_facts {
     bool                      diverged;
     int64_t                   diverged_step;
     double                    diverged_lr;
+    int                       stage;             /* the last that log.jsonl says was begun; 0 = none but the first */
     bool                      precision_missing; /* bf16 was asked for and is not to be had here */
 };
 
@@ -110,6 +111,7 @@ ath_status ath__evidence_try(struct ath__evidence *evidence, int64_t steps, doub
 /* What a run folder says. `record` owns the arrays that evidence->run points to. */
 struct ath__run_record {
     ath_config         *config;
+    ath_config         *stage; /* settings of the last stage begun, which alone is looked at; NULL = no stages */
     ath_epoch          *epochs;
     int64_t             epoch_count;
     struct ath__vitals *vitals;

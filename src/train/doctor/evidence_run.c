@@ -6,6 +6,7 @@
 #include "report/results_csv.h"
 #include "train/doctor/evidence.h"
 #include "train/settings.h"
+#include "train/stage_config.h"
 
 #include <string.h>
 
@@ -40,7 +41,7 @@ ath_status ath__vitals_collect(const char *text, size_t size, struct ath__vitals
     return ATH_OK;
 }
 
-/* The events that end a run. */
+/* The events that end a run or a stage. */
 static void note_event(const char *line, size_t size, void *context) {
     struct ath__run_facts *run = context;
     json_t                *object = json_loadb(line, size, 0, NULL);
@@ -52,6 +53,9 @@ static void note_event(const char *line, size_t size, void *context) {
         run->diverged_lr = json_number_value(json_object_get(object, "lr"));
     } else if (event && strcmp(event, "epoch") == 0) {
         run->diverged = run->ended = false; /* it went on behind that */
+    } else if (event && strcmp(event, "stage") == 0) {
+        json_int_t stage = json_integer_value(json_object_get(object, "stage"));
+        run->stage = stage > 1 && stage <= ATH_MAX_STAGES ? (int)stage : 0;
     }
     json_decref(object);
 }
@@ -68,6 +72,25 @@ static void read_precision(const char *folder, const ath_config *config, struct 
     run->precision_missing = precision && strcmp(precision, "f32") == 0;
     json_decref(object);
     ath__free(text);
+}
+
+/* A run with stages is judged by the last one that it came to: that one's settings, epochs and vitals. */
+static ath_status look_at_stage(struct ath__evidence *evidence, struct ath__run_record *record, ath_error *err) {
+    struct ath__run_facts *run = &evidence->run;
+    int64_t                before = 0; /* epochs of the stages in front */
+    int                    stages = 0;
+    bool                   staged = false;
+    if (ath__stage_count(record->config, &stages, &staged, NULL) != ATH_OK || !staged) return ATH_OK;
+    int stage = run->stage > 1 ? run->stage : 1; /* the first begins without a word in the log */
+    if (stage > stages)
+        return ath__fail(err, ATH_DATA, "log.jsonl", "log.jsonl tells of stage %d, but config.yaml has only %d", stage,
+                         stages);
+    ATH_TRY(ath__stage_config(record->config, stage - 1, &record->stage, err));
+    evidence->config = record->stage;
+    for (; run->epoch_count > 0 && run->epochs->stage < stage; run->epochs++, run->epoch_count--)
+        before = run->epochs->epoch;
+    while (run->vitals_count > 0 && run->vitals->epoch <= before) run->vitals++, run->vitals_count--;
+    return ATH_OK;
 }
 
 ath_status ath__evidence_run(struct ath__evidence *evidence, const char *folder, struct ath__run_record *record,
@@ -96,11 +119,12 @@ ath_status ath__evidence_run(struct ath__evidence *evidence, const char *folder,
     evidence->run.epoch_count = record->epoch_count;
     evidence->run.vitals = record->vitals;
     evidence->run.vitals_count = record->vitals_count;
-    return ATH_OK;
+    return look_at_stage(evidence, record, err);
 }
 
 void ath__run_record_free(struct ath__run_record *record) {
     ath_config_destroy(record->config);
+    ath_config_destroy(record->stage);
     ath__free(record->epochs);
     ath__free(record->vitals);
     memset(record, 0, sizeof *record);
