@@ -1,6 +1,9 @@
-/* The allocator: C11 aligned_alloc with a header that remembers the size, counters, and failures on demand.
+/* The allocator: the C library's, with a header that remembers the size, counters, and failures on demand.
  *
- *   | header, 64 bytes: size | caller's bytes, 64-byte aligned ... | padding to a multiple of 64 |
+ *   | header, 64 bytes: size, start | caller's bytes, 64-byte aligned ... | padding to a multiple of 64 |
+ *
+ * Large zeroed blocks come from calloc, which takes them from the system as pages that are zero already and cost nothing
+ * until they are touched; it aligns to 16 bytes only, so that such a block's start may lie in front of its header.
  *
  * Role: the only file that calls the system's allocator. Counters are relaxed atomics: each is exact by itself, and no
  * other memory is published through them.
@@ -15,9 +18,10 @@
 
 struct header {
     size_t size;
+    void  *start; /* what the C library gave */
 };
 
-enum { HEADER = ATH_MEM_ALIGN, HUGE_PAGE = 2 << 20 };
+enum { HEADER = ATH_MEM_ALIGN, LAZY = 256 << 10, HUGE_PAGE = 2 << 20 };
 
 static _Atomic uint64_t allocations, live_bytes, peak_bytes;
 static _Atomic uint64_t attempts, fail_from; /* fail_from 0: never fail on purpose */
@@ -41,21 +45,35 @@ static void count_out(size_t bytes) {
     atomic_fetch_sub_explicit(&live_bytes, bytes, memory_order_relaxed);
 }
 
+static void *finish(char *start, char *header, size_t bytes) {
+    *(struct header *)header = (struct header){bytes, start};
+    count_in(bytes);
+    return header + HEADER;
+}
+
+static size_t padded(size_t bytes) {
+    return (bytes + ATH_MEM_ALIGN - 1) / ATH_MEM_ALIGN * ATH_MEM_ALIGN;
+}
+
 void *ath__alloc(size_t bytes) {
     if (fails_on_purpose()) return NULL;
     if (bytes > (size_t)PTRDIFF_MAX - 2 * ATH_MEM_ALIGN) return NULL;
-    size_t padded = (bytes + ATH_MEM_ALIGN - 1) / ATH_MEM_ALIGN * ATH_MEM_ALIGN;
-    char  *base = aligned_alloc(ATH_MEM_ALIGN, HEADER + padded);
-    if (!base) return NULL;
-    ((struct header *)base)->size = bytes;
-    count_in(bytes);
-    return base + HEADER;
+    char *start = aligned_alloc(ATH_MEM_ALIGN, HEADER + padded(bytes));
+    return start ? finish(start, start, bytes) : NULL;
 }
 
 void *ath__alloc_zeroed(size_t bytes) {
-    void *ptr = ath__alloc(bytes);
-    if (ptr) memset(ptr, 0, bytes);
-    return ptr;
+    if (bytes < LAZY) {
+        void *ptr = ath__alloc(bytes);
+        if (ptr) memset(ptr, 0, bytes);
+        return ptr;
+    }
+    if (fails_on_purpose()) return NULL;
+    if (bytes > (size_t)PTRDIFF_MAX - 4 * ATH_MEM_ALIGN) return NULL;
+    char *start = calloc(1, HEADER + padded(bytes) + ATH_MEM_ALIGN);
+    if (!start) return NULL;
+    size_t ahead = (ATH_MEM_ALIGN - (uintptr_t)start % ATH_MEM_ALIGN) % ATH_MEM_ALIGN;
+    return finish(start, start + ahead, bytes);
 }
 
 void *ath__alloc_array(size_t count, size_t size) {
@@ -79,7 +97,7 @@ void *ath__realloc(void *ptr, size_t bytes) {
 void ath__free(void *ptr) {
     if (!ptr) return;
     count_out(header_of(ptr)->size);
-    free(header_of(ptr));
+    free(header_of(ptr)->start);
 }
 
 char *ath__strdup(const char *text) {

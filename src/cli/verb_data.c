@@ -104,6 +104,7 @@ const struct verb verb_data = {
         "                                 a contact sheet of training images: originals, and what random\n"
         "                                 transforms make of them in each epoch\n"
         "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
-    .keys = "split data resize crop interpolation normalize bad_images labels augment seed rows columns out",
+    .keys =
+        "split data resize resize.rounding crop interpolation normalize bad_images labels augment seed rows columns out",
     .run = run,
 };

@@ -1,8 +1,8 @@
 /* oneDNN: engine, layouts, attributes, and primitives ready to run.
  *
  * Layouts. Unblocked ones are strides. Blocked ones have no constructor in oneDNN 3.x but a long list of tags, in which
- * the one that describes the same memory is searched; that takes some 0.1 ms and happens while a plan is built. The way
- * back sorts the outer dimensions by stride.
+ * the one that describes the same memory is searched, those first that served before; a search through all takes some
+ * 0.1 ms and happens while a plan is built. The way back sorts the outer dimensions by stride.
  *
  * Running. The memory objects exist from the start and only their pointers change, the scratch memory is the plan's
  * (scratchpad mode "user"), so a run allocates nothing. Each primitive has a stream of its own, so that plans may run
@@ -15,6 +15,7 @@
 #include "base/mem.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static dnnl_engine_t  engine;
@@ -81,16 +82,39 @@ static bool same_strides(const struct ath__desc *desc, const struct ath__onednn_
     return true;
 }
 
-static bool make_blocked(const struct ath__desc *desc, dnnl_data_type_t type, struct ath__onednn_md *md) {
+static bool try_tag(const struct ath__desc *desc, dnnl_data_type_t type, int tag, bool exact,
+                    struct ath__onednn_md *md) {
     struct ath__onednn_blocking blocking;
-    int                         rank = desc->shape.rank, tags = (int)dnnl_format_tag_last - dnnl_format_tag_any - 1;
-    for (int i = 0; i < 2 * tags; i++) {
-        dnnl_format_tag_t tag = (dnnl_format_tag_t)(dnnl_format_tag_any + 1 + i % tags);
-        if (!ath__onednn_md_by_tag(md, rank, desc->shape.dims, type, tag)) continue;
-        if (ath__onednn_md_blocking(ath__onednn_md_use(md), rank, &blocking) && same_block(&desc->layout, &blocking) &&
-            same_strides(desc, &blocking, i < tags))
+    int                         rank = desc->shape.rank;
+    if (!ath__onednn_md_by_tag(md, rank, desc->shape.dims, type, (dnnl_format_tag_t)tag)) return false;
+    if (ath__onednn_md_blocking(ath__onednn_md_use(md), rank, &blocking) && same_block(&desc->layout, &blocking) &&
+        same_strides(desc, &blocking, exact))
+        return true;
+    ath__onednn_md_free(md);
+    return false;
+}
+
+/* A net needs few of the hundreds of tags, so those that have served before are tried first: tags that fit exactly all
+ * make the same descriptor, whichever is found. */
+enum { KNOWN_TAGS = 16 };
+static _Atomic int known_tags[KNOWN_TAGS]; /* 0 = none, which is no tag of a layout */
+
+static void remember_tag(int tag) {
+    for (int i = 0; i < KNOWN_TAGS; i++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong(&known_tags[i], &none, tag) || none == tag) return;
+    }
+}
+
+static bool make_blocked(const struct ath__desc *desc, dnnl_data_type_t type, struct ath__onednn_md *md) {
+    for (int i = 0, tag; i < KNOWN_TAGS && (tag = atomic_load(&known_tags[i])) != 0; i++)
+        if (try_tag(desc, type, tag, true, md)) return true;
+    for (int exact = 1; exact >= 0; exact--) {
+        for (int tag = dnnl_format_tag_any + 1; tag < dnnl_format_tag_last; tag++) {
+            if (!try_tag(desc, type, tag, exact != 0, md)) continue;
+            if (exact) remember_tag(tag);
             return true;
-        ath__onednn_md_free(md);
+        }
     }
     return false;
 }
