@@ -111,8 +111,9 @@ ath_status ath__feature_key(const ath_dataset *dataset, const struct ath__prepro
     digest_backbone(network->store, backbone);
     ath__str_printf(key, "%s version %s\nimages %" PRId64 " %s\n", format_name, ATHANOR_VERSION,
                     ath_dataset_describe(dataset).count, images);
-    ath__str_printf(key, "resize %dx%d fit %d %dx%d filter %d\n", preprocess->height, preprocess->width,
-                    (int)preprocess->fit, preprocess->fit_height, preprocess->fit_width, preprocess->filter);
+    ath__str_printf(key, "resize %dx%d fit %d %dx%d rounding %d filter %d\n", preprocess->height, preprocess->width,
+                    (int)preprocess->fit, preprocess->fit_height, preprocess->fit_width, (int)preprocess->rounding,
+                    preprocess->filter);
     for (int c = 0; c < 4; c++)
         ath__str_printf(key, "normalize %.17g %.17g\n", preprocess->mean[c], preprocess->deviation[c]);
     describe_model(network, key);
