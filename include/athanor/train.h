@@ -165,7 +165,7 @@ ATH_API void       ath_eval_result_free(ath_eval_result *result);
 typedef struct ath_guess {
     const char *name, *title, *group; /* the title is the name where the model knows no other; "" = in no group */
     int         index;
-    double      probability;
+    double      probability, logit; /* the logit is what the network computes, before softmax */
 } ath_guess;
 
 typedef struct ath_prediction {

@@ -20,7 +20,12 @@
 #include <unistd.h>
 
 static ath_status fail_to_read(ath_error *err, const char *path, int code) {
+    struct stat st;
+    if (code == ENOENT && lstat(path, &st) == 0)
+        return ath__fail(err, ATH_DATA, path, "'%s' is a link to a file that is not there", path);
     if (code == ENOENT) return ath__fail(err, ATH_DATA, path, "there is no file '%s'", path);
+    if (code == ENAMETOOLONG)
+        return ath__fail(err, ATH_DATA, NULL, "a path of %zu bytes is too long: '%.60s...'", strlen(path), path);
     if (code == EISDIR) return ath__fail(err, ATH_DATA, path, "'%s' is a folder, not a file", path);
     return ath__fail(err, ATH_DATA, path, "cannot read '%s': %s", path, strerror(code));
 }
@@ -37,9 +42,10 @@ static ath_status fail_to_write(ath_error *err, const char *path, int code) {
     return ath__fail(err, ATH_IO, path, "cannot write '%s': %s", path, strerror(code));
 }
 
-/* Opens for reading; fills `st`. Folders are refused. Returns the descriptor or -1 with `*status` set. */
-static int open_to_read(const char *path, struct stat *st, ath_status *status, ath_error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+/* Opens for reading; fills `st`. Folders are refused, and pipes and devices where the file must be `plain`, without
+ * waiting for whoever would write into them. Returns the descriptor or -1 with `*status` set. */
+static int open_to_read(const char *path, bool plain, struct stat *st, ath_status *status, ath_error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | (plain ? O_NONBLOCK : 0));
     int code = errno;
     if (fd >= 0 && fstat(fd, st) != 0) {
         code = errno;
@@ -49,12 +55,16 @@ static int open_to_read(const char *path, struct stat *st, ath_status *status, a
         code = EISDIR;
         close(fd);
         fd = -1;
+    } else if (fd >= 0 && plain && !S_ISREG(st->st_mode)) {
+        *status = ath__fail(err, ATH_DATA, path, "'%s' is not a plain file but a pipe or a device", path);
+        close(fd);
+        return -1;
     }
     if (fd < 0) *status = fail_to_read(err, path, code);
     return fd;
 }
 
-ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *size, ath_error *err) {
+static ath_status read_all(const char *path, bool plain, size_t limit, char **data, size_t *size, ath_error *err) {
     struct stat st;
     ath_status  status = ATH_OK;
     char       *buffer = NULL;
@@ -62,7 +72,7 @@ ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *s
     *data = NULL;
     *size = 0;
     if (limit > (size_t)PTRDIFF_MAX / 2) limit = (size_t)PTRDIFF_MAX / 2;
-    int fd = open_to_read(path, &st, &status, err);
+    int fd = open_to_read(path, plain, &st, &status, err);
     if (fd < 0) return status;
 
     /* The size is a hint alone: pipes have none, and a file may grow while it is read. */
@@ -102,16 +112,22 @@ done:
     return status;
 }
 
+ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *size, ath_error *err) {
+    return read_all(path, false, limit, data, size, err);
+}
+
+ath_status ath__file_read_plain(const char *path, size_t limit, char **data, size_t *size, ath_error *err) {
+    return read_all(path, true, limit, data, size, err);
+}
+
 ath_status ath__file_map(const char *path, struct ath__mapping *mapping, ath_error *err) {
     static const unsigned char nothing[1];
     struct stat                st;
     ath_status                 status = ATH_OK;
     *mapping = (struct ath__mapping){.data = nothing, .size = 0};
-    int fd = open_to_read(path, &st, &status, err);
+    int fd = open_to_read(path, true, &st, &status, err);
     if (fd < 0) return status;
-    if (!S_ISREG(st.st_mode)) {
-        status = ath__fail(err, ATH_DATA, path, "'%s' is not a plain file", path);
-    } else if (st.st_size > 0) {
+    if (st.st_size > 0) {
         void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (map == MAP_FAILED) {
             status = errno == ENOMEM ? ath__fail_memory(err, path) : fail_to_read(err, path, errno);

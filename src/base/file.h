@@ -12,6 +12,8 @@ enum { ATH_PATH_MAX = 1024 };
 
 /* Reads a file of at most `limit` bytes into memory that the caller frees with ath__free; one NUL follows the data. */
 ath_status ath__file_read(const char *path, size_t limit, char **data, size_t *size, ath_error *err);
+/* The same of a plain file alone: never waits, as reading a pipe may. */
+ath_status ath__file_read_plain(const char *path, size_t limit, char **data, size_t *size, ath_error *err);
 
 /* Writes a file so that at any moment either the old or the new content is there: path.tmp, fsync, rename. */
 ath_status ath__file_write(const char *path, const void *data, size_t size, ath_error *err);

@@ -39,9 +39,11 @@ static const char *paint(const char *code) {
 }
 
 void console_error(const ath_error *err) {
+    char where[sizeof err->where], message[sizeof err->message];
     clear_bar();
-    fprintf(stderr, "%sathanor:%s %s%s%s\n", paint("\033[1;31m"), paint("\033[0m"), *err->where ? err->where : "",
-            *err->where ? ": " : "", err->message);
+    fprintf(stderr, "%sathanor:%s %s%s%s\n", paint("\033[1;31m"), paint("\033[0m"),
+            console_plain(err->where, where, sizeof where), *err->where ? ": " : "",
+            console_plain(err->message, message, sizeof message));
 }
 
 void console_note(const char *format, ...) {
@@ -207,8 +209,16 @@ static int columns_of(const unsigned char *at) {
     return narrow ? 1 : 2;
 }
 
+char *console_plain(const char *text, char *buffer, size_t capacity) {
+    size_t size = 0;
+    for (; *text && size + 1 < capacity; text++)
+        buffer[size++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+    buffer[size] = '\0';
+    return buffer;
+}
+
 void console_pad(const char *text, int width) {
-    fputs(text, stdout);
+    for (const char *at = text; *at; at++) putchar((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
     for (const char *at = text; *at; at++) width -= columns_of((const unsigned char *)at);
     for (; width > 0; width--) putchar(' ');
 }

@@ -80,6 +80,11 @@ static ath_status take_option(struct invocation *invocation, const char *word, b
     return ATH_OK;
 }
 
+const char *invocation_file(const struct invocation *invocation, const char *otherwise) {
+    const char *out = ath_config_get(invocation->config, "out");
+    return invocation->output ? invocation->output : *out ? out : otherwise;
+}
+
 static void show_config(const ath_config *config) {
     static const char *const origins[] = {"default", "recipe", "command line"};
     ath_config_item          item;

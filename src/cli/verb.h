@@ -17,6 +17,9 @@ struct invocation {
     const char  *output;        /* -o FILE, --output=FILE */
 };
 
+/* The one file that a verb writes: -o FILE or out=FILE, `otherwise` if the command line says neither. */
+const char *invocation_file(const struct invocation *invocation, const char *otherwise);
+
 struct verb {
     const char *name;
     const char *summary;  /* one line */

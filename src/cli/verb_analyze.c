@@ -19,8 +19,8 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
         list_kinds();
         return ATH_OK;
     }
-    ath_status status = ath_analyze(invocation->config, invocation->words, invocation->word_count, invocation->output,
-                                    &hooks, &result, err);
+    ath_status status = ath_analyze(invocation->config, invocation->words, invocation->word_count,
+                                    invocation_file(invocation, NULL), &hooks, &result, err);
     if (status == ATH_OK && invocation->json) {
         printf("%s\n", result.json);
     } else if (status == ATH_OK) {
@@ -38,7 +38,7 @@ const struct verb verb_analyze = {
                 "  athanor analyze what=gradcam photo.jpg             where the last run's best model saw the class\n"
                 "  athanor analyze what=gradcam run=runs/photos val:0-8 -o seen.png\n"
                 "  athanor analyze what=gradcam class=cat layer=features.14 photo.jpg --json\n",
-    .keys = "what layer class run weights model data resize crop normalize threads",
+    .keys = "what layer class run weights model data resize crop normalize out threads",
     .computes = true,
     .run = run,
 };

@@ -74,8 +74,7 @@ static ath_status show(const struct invocation *invocation, ath_error *err) {
         if (status != ATH_OK) return status;
     }
     if (!*ath_config_get(config, "data")) return wrong_use(err);
-    const char *out = invocation->output ? invocation->output : ath_config_get(config, "out");
-    const char *path = *out ? out : "augment.png";
+    const char *path = invocation_file(invocation, "augment.png");
     ath_status  status = ath_data_show(config, path, err);
     if (status == ATH_OK) console_note("wrote %s", path);
     return status;
@@ -105,6 +104,7 @@ const struct verb verb_data = {
         "                                 a contact sheet of training images: originals, and what random\n"
         "                                 transforms make of them in each epoch\n"
         "\nData lies under $ATHANOR_DATA/NAME, or in the user's cache folder.\n",
-    .keys = "split data resize crop interpolation normalize bad_images labels augment seed rows columns out",
+    .keys =
+        "split data resize resize.rounding crop interpolation normalize bad_images labels augment seed rows columns out",
     .run = run,
 };

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The file to write: -o FILE, or out=FILE. */
-static const char *output_of(const struct invocation *invocation) {
-    return invocation->output ? invocation->output : ath_config_get(invocation->config, "out");
-}
-
 static void list_formats(void) {
     ath_export_format format;
     for (int i = 0; ath_export_format_at(i, &format); i++)
@@ -19,8 +14,8 @@ static void list_formats(void) {
 
 static ath_status run(const struct invocation *invocation, ath_error *err) {
     ath_export_result result;
-    const char       *path = output_of(invocation);
-    if (!path || !*path) {
+    const char       *path = invocation_file(invocation, NULL);
+    if (!path) {
         list_formats();
         return ATH_OK;
     }

@@ -23,7 +23,7 @@ static ath_status run(const struct invocation *invocation, ath_error *err) {
     ath_lr_curve curve;
     ath_hooks    hooks = console_hooks();
     char         title[200];
-    const char  *figure = invocation->output ? invocation->output : "lr-find.png";
+    const char  *figure = invocation_file(invocation, "lr-find.png");
     ath_status   status = ath_lr_find(invocation->config, &hooks, &curve, err);
     if (status != ATH_OK) return status;
     snprintf(title, sizeof title, "learning-rate range of %.80s on %.80s", ath_config_get(invocation->config, "model"),
@@ -52,7 +52,7 @@ const struct verb verb_lr_find = {
                 "\nNothing is saved but the figure (lr-find.png, or -o FILE).\n",
     .keys =
         "lr.min lr.max lr.steps model data resize normalize batch micro_batch optimizer momentum nesterov weight_decay "
-        "label_smoothing init weights seed threads precision",
+        "label_smoothing init weights seed out threads precision",
     .computes = true,
     .run = run,
 };

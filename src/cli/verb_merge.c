@@ -7,7 +7,7 @@
 
 static ath_status run(const struct invocation *invocation, ath_error *err) {
     ath_merge_result result;
-    const char      *path = invocation->output ? invocation->output : "merged.safetensors";
+    const char      *path = invocation_file(invocation, "merged.safetensors");
     ath_status       status = ath_merge(invocation->config, path, &result, err);
     if (status != ATH_OK) return status;
     if (invocation->json)
@@ -27,6 +27,6 @@ const struct verb verb_merge = {
     .summary = "turn a re-parameterised network into the plain one",
     .examples = "  athanor merge run=runs/lenet-wn -o lenet.safetensors\n"
                 "  athanor merge weights=wn.safetensors --output=plain.safetensors --json\n",
-    .keys = "run weights threads",
+    .keys = "run weights out threads",
     .run = run,
 };

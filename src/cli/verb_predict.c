@@ -18,11 +18,12 @@ struct job {
 };
 
 static json_t *to_json(const ath_prediction *p) {
-    if (p->problem) return json_pack("{s:o, s:s}", "path", json_text(p->path), "error", p->problem);
+    if (p->problem) return json_pack("{s:o, s:o}", "path", json_text(p->path), "error", json_text(p->problem));
     json_t *top = json_array();
     for (int i = 0; i < p->count; i++) {
         const ath_guess *guess = &p->top[i];
-        json_t          *item = json_pack("{s:s, s:f}", "class", guess->name, "probability", guess->probability);
+        json_t *item = json_pack("{s:s, s:i, s:f, s:f}", "class", guess->name, "index", guess->index, "probability",
+                                 guess->probability, "logit", guess->logit);
         if (strcmp(guess->title, guess->name) != 0) json_object_set_new(item, "title", json_string(guess->title));
         if (*guess->group) json_object_set_new(item, "group", json_string(guess->group));
         json_array_append_new(top, item);
@@ -54,7 +55,10 @@ static void each(const ath_prediction *p, void *context) {
     struct job *job = context;
     if (p->problem) {
         job->broken++;
-        console_note(strncmp(p->problem, p->path, strlen(p->path)) == 0 ? "%.0s%s" : "%s: %s", p->path, p->problem);
+        char path[1100], problem[1100];
+        console_plain(p->path, path, sizeof path);
+        console_plain(p->problem, problem, sizeof problem);
+        console_note(strncmp(p->problem, p->path, strlen(p->path)) == 0 ? "%.0s%s" : "%s: %s", path, problem);
     } else {
         job->read++;
         job->known += p->truth_index >= 0;

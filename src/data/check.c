@@ -19,6 +19,10 @@
 
 enum { CHUNK = 8, MOST_COMPARED = 100000, MOST_LISTED = 10000, ROWS = 64 };
 
+/* Images above LARGE_PIXELS are decoded at a reduced size where their format can, as in training: enough for a fingerprint
+ * of 9x9 pixels, and those that are read there are not called broken here. */
+enum { LARGE_PIXELS = 1 << 24, LEAST_OF_LARGE = 1024 };
+
 /* What is kept of an image. */
 struct seen {
     int                      part, label, height, width;
@@ -84,9 +88,9 @@ static ath_status open_parts(struct look *look, const char *name, const ath_opti
 static ath_status look_at(struct look *look, struct look_thread *thread, struct seen *seen, ath_error *problem) {
     const ath_dataset *dataset = look->sets[seen->part];
     const char        *path = ath__dataset_path(dataset, seen->index);
-    ATH_TRY(ath__dataset_view(dataset, seen->index, 0, &thread->picture, problem));
-    seen->height = thread->picture.height;
-    seen->width = thread->picture.width;
+    ATH_TRY(ath_dataset_size(dataset, seen->index, &seen->height, &seen->width, problem));
+    bool large = (int64_t)seen->height * seen->width > LARGE_PIXELS;
+    ATH_TRY(ath__dataset_view(dataset, seen->index, large ? LEAST_OF_LARGE : 0, &thread->picture, problem));
     if (path) {
         struct ath__mapping file;
         ATH_TRY(ath__file_map(path, &file, problem));

@@ -22,13 +22,23 @@ enum ath__fit {
     ATH_FIT_CROP,    /* the middle is cut out of the image as read */
 };
 
+/* What becomes of halves and rests when the shorter side s of an image has become `fit_height`: the longer side, and the
+ * margin before the middle that is cut out. */
+enum ath__rounding {
+    ATH_ROUND_NEAREST,     /* longer side to the nearest pixel, a half to the even one; margin down */
+    ATH_ROUND_TORCHVISION, /* as torchvision's Resize and CenterCrop: longer side down; margin to the nearest, a half
+                              to the even one */
+};
+
 /* How an image becomes network input; also kept in the model file. */
 struct ath__preprocess {
     int           height, width; /* of the network input; 0 = as read */
     enum ath__fit fit;
     int           fit_height, fit_width;
-    int           filter;                /* enum ath__filter: how pixels are computed when resizing */
-    double        mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
+
+    enum ath__rounding rounding;
+    int                filter;                /* enum ath__filter: how pixels are computed when resizing */
+    double             mean[4], deviation[4]; /* per channel, of pixels in [0,1]; mean 0, deviation 1 = none */
 };
 
 struct ath__loader_settings {

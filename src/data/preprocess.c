@@ -2,10 +2,9 @@
  *
  *     table[c][v] = (v / 255 - mean[c]) / deviation[c]
  *
- * computed in double and rounded once to float. Sizes and places are torchvision's: with the shorter side resized to s,
- * the longer one becomes floor(s longer / shorter); the middle begins at half of what is left over, a half rounded to the
- * even side. The loader, eval and predict all come through here, so that they see
- * the same floats.
+ * computed in double and rounded once to float. With the shorter side resized to s, the longer one becomes
+ * s longer / shorter, and the middle begins at half of what is left over; enum ath__rounding says how both are rounded.
+ * The loader, eval and predict all come through here, so that they see the same floats.
  */
 #include "data/preprocess.h"
 
@@ -54,9 +53,16 @@ size_t ath__preprocessor_bytes(const struct ath__preprocessor *preprocessor) {
     return (size_t)preprocessor->channels * (size_t)preprocessor->height * (size_t)preprocessor->width;
 }
 
+/* s longer / shorter, as a whole number. */
+static int longer_side(const struct ath__preprocessor *p, int64_t s, int longer, int shorter) {
+    int64_t product = s * longer, whole = product / shorter, rest = product % shorter;
+    if (p->settings.rounding == ATH_ROUND_TORCHVISION) return (int)whole;
+    return (int)(whole + (2 * rest > shorter || (2 * rest == shorter && whole % 2 == 1)));
+}
+
 /* The size that an image is resized to before the middle is cut out. */
 static void resized_size(const struct ath__preprocessor *p, int height, int width, int *to_height, int *to_width) {
-    int64_t shorter = p->settings.fit_height;
+    int shorter = p->settings.fit_height;
     *to_height = height;
     *to_width = width;
     switch (p->settings.fit) {
@@ -65,8 +71,8 @@ static void resized_size(const struct ath__preprocessor *p, int height, int widt
         *to_width = p->width;
         break;
     case ATH_FIT_SHORTER:
-        *to_height = (int)(height <= width ? shorter : shorter * height / width);
-        *to_width = (int)(height <= width ? shorter * width / height : shorter);
+        *to_height = height <= width ? shorter : longer_side(p, shorter, height, width);
+        *to_width = height <= width ? longer_side(p, shorter, width, height) : shorter;
         break;
     case ATH_FIT_EXACT:
         *to_height = p->settings.fit_height;
@@ -95,15 +101,15 @@ int ath__preprocessor_least(const struct ath__preprocessor *p) {
     return 2 * needed;
 }
 
-/* Half of what is left over; Python's round() of halves, which torchvision has. */
-static int middle(int size, int cut) {
+/* Half of what is left over. */
+static int middle(const struct ath__preprocessor *p, int size, int cut) {
     int over = size - cut, half = over / 2;
-    return over % 2 == 0 ? half : half + half % 2;
+    return p->settings.rounding == ATH_ROUND_TORCHVISION && over % 2 == 1 ? half + half % 2 : half;
 }
 
 /* The part of an image of that size that becomes the network input. */
 static struct ath__part middle_part(const struct ath__preprocessor *p, int height, int width) {
-    return (struct ath__part){middle(height, p->height), middle(width, p->width), p->height, p->width};
+    return (struct ath__part){middle(p, height, p->height), middle(p, width, p->width), p->height, p->width};
 }
 
 ath_status ath__preprocessor_fit(const struct ath__preprocessor *p, const struct ath__picture *picture,

@@ -40,6 +40,7 @@ struct ath__export_images {
     int         resize_shorter, resize_height, resize_width;
     int         crop_height, crop_width;
     const char *interpolation; /* "bilinear" ...: antialiased, as Pillow's */
+    const char *rounding;      /* "nearest": the longer side to the nearest pixel, the margin down; "torchvision" */
     double      mean[4], deviation[4];
 };
 

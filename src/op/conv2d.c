@@ -168,44 +168,60 @@ struct conv_loop {
     const ath_conv2d_attrs *attrs;
     const ath_shape        *x, *w, *y;
 };
-typedef void (*conv_visit)(double *const *data, int64_t xi, int64_t wi, int64_t yi);
+/* The products of one weight with a row: x[xi + i * step] with y[yi + i], for i in [0, count). */
+struct conv_row {
+    int64_t xi, step, wi, yi, count;
+};
+typedef void (*conv_visit)(double *const *data, const struct conv_row *row);
 
-static void visit_kernel(const struct conv_loop *loop, const int64_t at[4], conv_visit visit, double *const *data) {
+/* One weight of filter k against the images' plane: n, input channel `from` of x, w[k,c,r,s] at `wi`. */
+static void visit_weight(const struct conv_loop *loop, const int64_t at[5], int64_t wi, conv_visit visit,
+                         double *const *data) {
     const ath_conv2d_attrs *attrs = loop->attrs;
-    const int64_t          *x = loop->x->dims, *w = loop->w->dims, *y = loop->y->dims;
-    int64_t                 n = at[0], k = at[1], p = at[2], q = at[3];
-    int64_t                 yi = ((n * y[1] + k) * y[2] + p) * y[3] + q;
-    int64_t                 first = k / (y[1] / attrs->groups) * w[1]; /* first input channel of the filter's group */
-    for (int64_t c = 0; c < w[1]; c++)
-        for (int64_t r = 0; r < w[2]; r++) {
-            int64_t h = p * attrs->stride[0] - attrs->pad[0] + r * attrs->dilation[0];
-            if (h < 0 || h >= x[2]) continue;
-            for (int64_t s = 0; s < w[3]; s++) {
-                int64_t column = q * attrs->stride[1] - attrs->pad[1] + s * attrs->dilation[1];
-                if (column < 0 || column >= x[3]) continue;
-                visit(data, ((n * x[1] + first + c) * x[2] + h) * x[3] + column, ((k * w[1] + c) * w[2] + r) * w[3] + s,
-                      yi);
-            }
-        }
+    const int64_t          *x = loop->x->dims, *y = loop->y->dims;
+    int64_t                 n = at[0], k = at[1], from = at[2], step = attrs->stride[1];
+    int64_t                 down = at[3] * attrs->dilation[0] - attrs->pad[0];
+    int64_t                 right = at[4] * attrs->dilation[1] - attrs->pad[1];
+    int64_t first = right < 0 ? (-right + step - 1) / step : 0; /* result of the row's first column inside */
+    int64_t end = x[3] - right <= 0 ? 0 : (x[3] - right + step - 1) / step;
+    if (end > y[3]) end = y[3];
+    if (first >= end) return;
+    for (int64_t p = 0; p < y[2]; p++) {
+        int64_t h = p * attrs->stride[0] + down;
+        if (h < 0 || h >= x[2]) continue;
+        visit(data, &(struct conv_row){((n * x[1] + from) * x[2] + h) * x[3] + right + first * step, step, wi,
+                                       ((n * y[1] + k) * y[2] + p) * y[3] + first, end - first});
+    }
 }
 
 static void conv_visit_all(const struct conv_loop *loop, conv_visit visit, double *const *data) {
-    const int64_t *y = loop->y->dims;
+    const int64_t *w = loop->w->dims, *y = loop->y->dims;
+    int64_t        filters = y[1] / loop->attrs->groups; /* of a group */
     for (int64_t n = 0; n < y[0]; n++)
         for (int64_t k = 0; k < y[1]; k++)
-            for (int64_t p = 0; p < y[2]; p++)
-                for (int64_t q = 0; q < y[3]; q++) visit_kernel(loop, (int64_t[4]){n, k, p, q}, visit, data);
+            for (int64_t c = 0; c < w[1]; c++)
+                for (int64_t r = 0; r < w[2]; r++)
+                    for (int64_t s = 0; s < w[3]; s++)
+                        visit_weight(loop, (int64_t[5]){n, k, k / filters * w[1] + c, r, s},
+                                     ((k * w[1] + c) * w[2] + r) * w[3] + s, visit, data);
 }
 
 /* data: x, w, y or their gradients. */
-static void add_forward(double *const *data, int64_t xi, int64_t wi, int64_t yi) {
-    data[2][yi] += data[0][xi] * data[1][wi];
+static void add_forward(double *const *data, const struct conv_row *row) {
+    const double *x = data[0] + row->xi;
+    double       *y = data[2] + row->yi, w = data[1][row->wi];
+    for (int64_t i = 0; i < row->count; i++) y[i] += x[i * row->step] * w;
 }
-static void add_data_gradient(double *const *data, int64_t xi, int64_t wi, int64_t yi) {
-    data[0][xi] += data[2][yi] * data[1][wi];
+static void add_data_gradient(double *const *data, const struct conv_row *row) {
+    const double *dy = data[2] + row->yi;
+    double       *dx = data[0] + row->xi, w = data[1][row->wi];
+    for (int64_t i = 0; i < row->count; i++) dx[i * row->step] += dy[i] * w;
 }
-static void add_weight_gradient(double *const *data, int64_t xi, int64_t wi, int64_t yi) {
-    data[1][wi] += data[2][yi] * data[0][xi];
+static void add_weight_gradient(double *const *data, const struct conv_row *row) {
+    const double *x = data[0] + row->xi, *dy = data[2] + row->yi;
+    double        sum = 0.0;
+    for (int64_t i = 0; i < row->count; i++) sum += dy[i] * x[i * row->step];
+    data[1][row->wi] += sum;
 }
 
 static void conv2d_ref(const struct ath__ref *ref) {

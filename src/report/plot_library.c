@@ -3,21 +3,5 @@
 
 #include "base/lazy.h"
 
-struct ath__plot_library ath__plot_library;
-
-ath_status ath__plot_library_load(ath_error *err) {
-    static const char *const files[] = {"libpangocairo-1.0.so.0", "libpangocairo-1.0.so", NULL};
-    static const char *const names[] = {
-#define ATH_LAZY_NAME_(name) #name,
-        ATH_PLOT_FUNCTIONS(ATH_LAZY_NAME_)
-#undef ATH_LAZY_NAME_
-    };
-    static struct ath__lazy library = {
-        .files = files,
-        .need = "figures need cairo and Pango",
-        .names = names,
-        .count = sizeof names / sizeof names[0],
-        .table = &ath__plot_library,
-    };
-    return ath__lazy_load(&library, err);
-}
+ATH_LAZY_LIBRARY(plot, ATH_PLOT_FUNCTIONS, "figures need cairo and Pango", "libpangocairo-1.0.so.0",
+                 "libpangocairo-1.0.so")

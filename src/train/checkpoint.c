@@ -20,7 +20,7 @@
  * may differ with extend=true. */
 /* clang-format off */
 static const char *const fixed_keys[] = {
-    "model", "data", "resize", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
+    "model", "data", "resize", "resize.rounding", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
     "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
     "lookahead", "lookahead.alpha", "lookahead.end", "lookahead.power", "lookahead.statistics", "ema", "sam", "init", "init.head", "weights", "freeze", "bn.statistics", "features", "features.views",
     "features.plain", "reparam", "seed", "precision"};

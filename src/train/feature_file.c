@@ -12,9 +12,12 @@
 
 #include "athanor_config.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char format_name[] = "athanor features 1";
 
@@ -108,8 +111,9 @@ ath_status ath__feature_key(const ath_dataset *dataset, const struct ath__prepro
     digest_backbone(network->store, backbone);
     ath__str_printf(key, "%s version %s\nimages %" PRId64 " %s\n", format_name, ATHANOR_VERSION,
                     ath_dataset_describe(dataset).count, images);
-    ath__str_printf(key, "resize %dx%d fit %d %dx%d filter %d\n", preprocess->height, preprocess->width,
-                    (int)preprocess->fit, preprocess->fit_height, preprocess->fit_width, preprocess->filter);
+    ath__str_printf(key, "resize %dx%d fit %d %dx%d rounding %d filter %d\n", preprocess->height, preprocess->width,
+                    (int)preprocess->fit, preprocess->fit_height, preprocess->fit_width, (int)preprocess->rounding,
+                    preprocess->filter);
     for (int c = 0; c < 4; c++)
         ath__str_printf(key, "normalize %.17g %.17g\n", preprocess->mean[c], preprocess->deviation[c]);
     describe_model(network, key);
@@ -178,5 +182,14 @@ ath_status ath__feature_save(const char *path, const char *key, int64_t count, c
     ath_named_tensor tensor = {"features", {ATH_F32, stored, (void *)(uintptr_t)features}};
     checksum(features, (size_t)ath_shape_count(&stored) * sizeof(float), sum);
     ath_metadata metadata[] = {{"format", format_name}, {"key", key}, {"crc32c", sum}};
-    return ath_safetensors_save(path, &tensor, 1, metadata, 3, err);
+    /* Runs beside each other compute the same file: each writes one of its own, and the last to be done replaces it. */
+    static atomic_uint saved;
+    char               own[ATH_PATH_MAX];
+    int                size = snprintf(own, sizeof own, "%s.%ld-%u", path, (long)getpid(), atomic_fetch_add(&saved, 1));
+    if (size < 0 || (size_t)size >= sizeof own) return ath__fail(err, ATH_USAGE, path, "the path is too long");
+    ATH_TRY(ath_safetensors_save(own, &tensor, 1, metadata, 3, err));
+    if (rename(own, path) == 0) return ATH_OK;
+    int code = errno;
+    unlink(own);
+    return ath__fail(err, ATH_IO, path, "cannot write '%s': %s", path, strerror(code));
 }

@@ -94,7 +94,8 @@ static void meta_json(struct meta *meta, const char *key, json_t *json) {
     json_decref(json);
 }
 
-/* In the order of enum ath__fit. Files of earlier versions say nothing: they were stretched. */
+/* In the order of enum ath__fit. Files of earlier versions say nothing: they were stretched. Those that say nothing of
+ * the rounding were rounded as torchvision does. */
 static const char *const fits[] = {"stretch", "shorter", "exact", "crop"};
 
 static json_t *preprocess_json(const struct ath__preprocess *preprocess, int channels) {
@@ -106,6 +107,7 @@ static json_t *preprocess_json(const struct ath__preprocess *preprocess, int cha
     json_t *json = json_pack("{s:i, s:i, s:s, s:o, s:o}", "height", preprocess->height, "width", preprocess->width,
                              "filter", ath__filter_name(preprocess->filter), "mean", mean, "deviation", deviation);
     json_object_set_new(json, "fit", json_string(fits[preprocess->fit]));
+    json_object_set_new(json, "rounding", json_string(ath__rounding_name(preprocess->rounding)));
     if (preprocess->fit_height > 0) json_object_set_new(json, "fit_height", json_integer(preprocess->fit_height));
     if (preprocess->fit_width > 0) json_object_set_new(json, "fit_width", json_integer(preprocess->fit_width));
     return json;
@@ -193,6 +195,8 @@ static void read_preprocess(const char *text, struct ath__preprocess *preprocess
     preprocess->fit_width = read_side(json, "fit_width");
     const char *filter = json_string_value(json_object_get(json, "filter"));
     const char *fit = json_string_value(json_object_get(json, "fit"));
+    const char *rounding = json_string_value(json_object_get(json, "rounding"));
+    preprocess->rounding = rounding ? ath__rounding_find(rounding) : ATH_ROUND_TORCHVISION;
     preprocess->filter = ath__filter_find(filter ? filter : "bilinear");
     for (size_t i = 0; fit && i < sizeof fits / sizeof fits[0]; i++)
         if (strcmp(fit, fits[i]) == 0) preprocess->fit = (enum ath__fit)i;

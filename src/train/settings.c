@@ -35,6 +35,9 @@ static const struct ath__setting table[] = {
          "docs/photos.md)"),
     TEXT("crop", "",
          "size of the middle that is then cut out, which the network sees: 224, or HEIGHTxWIDTH; empty = resize="),
+    CHOICE("resize.rounding", "nearest", "nearest|torchvision",
+           "fractions of pixels in resize= and crop=: the longer side to the nearest and the margin down, or as "
+           "torchvision"),
     CHOICE("interpolation", "bilinear", "bilinear|bicubic|nearest|box",
            "how pixels are computed when resizing (antialiased, as Pillow does)"),
     TEXT("normalize", "none",

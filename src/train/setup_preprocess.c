@@ -1,4 +1,4 @@
-/* resize=, crop=, interpolation=, normalize=: how images become network input. */
+/* resize=, resize.rounding=, crop=, interpolation=, normalize=: how images become network input. */
 #include "train/setup_preprocess.h"
 
 #include "base/error.h"
@@ -137,6 +137,7 @@ ath_status ath__setup_preprocess(const ath_config *config, const ath_dataset *tr
     memset(preprocess, 0, sizeof *preprocess);
     for (int c = 0; c < 4; c++) preprocess->deviation[c] = 1.0;
     preprocess->filter = ath__filter_find(ath__config_text(config, "interpolation"));
+    preprocess->rounding = ath__rounding_find(ath__config_text(config, "resize.rounding"));
     ATH_TRY(parse_fit(resize, ath__config_text(config, "crop"), preprocess, err));
     if (info.height == 0 && !*resize) ATH_TRY(choose_fit(config, preprocess, err));
     if (strcmp(normalize, "none") == 0) return ATH_OK;
@@ -166,8 +167,20 @@ const char *ath__filter_name(int filter) {
     return filter >= 0 && filter < FILTERS ? filters[filter] : filters[ATH_FILTER_BILINEAR];
 }
 
+/* In the order of enum ath__rounding. */
+static const char *const roundings[] = {"nearest", "torchvision"};
+
+enum ath__rounding ath__rounding_find(const char *name) {
+    return strcmp(name, roundings[ATH_ROUND_TORCHVISION]) == 0 ? ATH_ROUND_TORCHVISION : ATH_ROUND_NEAREST;
+}
+
+const char *ath__rounding_name(enum ath__rounding rounding) {
+    return roundings[rounding];
+}
+
 void ath__preprocess_text(const struct ath__preprocess *p, char *text, size_t capacity) {
     const char *filter = ath__filter_name(p->filter);
+    const char *rounding = p->rounding == ATH_ROUND_TORCHVISION ? ", rounded as torchvision" : "";
     switch (p->fit) {
     case ATH_FIT_STRETCH:
         if (p->height > 0)
@@ -176,12 +189,12 @@ void ath__preprocess_text(const struct ath__preprocess *p, char *text, size_t ca
             ath__str_copy(text, capacity, "as they are");
         return;
     case ATH_FIT_SHORTER:
-        snprintf(text, capacity, "resized so that the shorter side has %d pixels (%s), then the middle %dx%d",
-                 p->fit_height, filter, p->height, p->width);
+        snprintf(text, capacity, "resized so that the shorter side has %d pixels (%s%s), then the middle %dx%d",
+                 p->fit_height, filter, rounding, p->height, p->width);
         return;
     case ATH_FIT_EXACT:
-        snprintf(text, capacity, "resized to %dx%d (%s), then the middle %dx%d", p->fit_height, p->fit_width, filter,
-                 p->height, p->width);
+        snprintf(text, capacity, "resized to %dx%d (%s%s), then the middle %dx%d", p->fit_height, p->fit_width, filter,
+                 rounding, p->height, p->width);
         return;
     case ATH_FIT_CROP: snprintf(text, capacity, "the middle %dx%d", p->height, p->width); return;
     }

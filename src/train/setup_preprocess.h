@@ -9,6 +9,9 @@
 /* The filter by its name, bilinear for any other; and its name. */
 int         ath__filter_find(const char *name);
 const char *ath__filter_name(int filter);
+/* The rounding by its name, nearest for any other; and its name. */
+enum ath__rounding ath__rounding_find(const char *name);
+const char        *ath__rounding_name(enum ath__rounding rounding);
 
 /* "resized so that the shorter side has 256 pixels (bilinear), then the middle 224x224". */
 void ath__preprocess_text(const struct ath__preprocess *preprocess, char *text, size_t capacity);

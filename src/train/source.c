@@ -3,10 +3,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "train/settings.h"
 #include "train/weights.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void ath__source_close(struct ath__source *source) {
@@ -56,12 +58,28 @@ static ath_status open_undescribed(struct ath__source *source, ath_error *err) {
 
 /* The file says how its network's images are prepared; another way is the classic of a good net that predicts badly. */
 static void tell_ignored(const struct ath__source *source, const ath_hooks *hooks) {
-    static const char *const keys[] = {"resize", "crop", "interpolation", "normalize"};
+    static const char *const keys[] = {"resize", "resize.rounding", "crop", "interpolation", "normalize"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (ath__config_origin(source->config, keys[i]) == ATH_ORIGIN_COMMAND_LINE)
             ath__remark(hooks, "PREPROCESS", true,
                         "%s=%s is not used: images are prepared as in the training of '%s', which its file says",
                         keys[i], ath__config_text(source->config, keys[i]), source->path);
+}
+
+ath_status ath__source_number_classes(struct ath__source *source, ath_error *err) {
+    struct ath__model_info *info = &source->info;
+    char                    number[16];
+    if (info->class_names) return ATH_OK;
+    info->classes = ath_model_classes(source->model);
+    info->class_names = ATH_NEW_ARRAY(char *, info->classes);
+    if (!info->class_names) return ath__fail_memory(err, "class names");
+    for (int c = 0; c < info->classes; c++) {
+        snprintf(number, sizeof number, "%d", c);
+        info->class_names[c] = ath__strdup(number);
+        if (!info->class_names[c]) return ath__fail_memory(err, "class names");
+    }
+    source->numbered = true;
+    return ATH_OK;
 }
 
 ath_status ath__source_open(const ath_config *config, const ath_hooks *hooks, struct ath__source *source,

@@ -12,7 +12,12 @@ struct ath__source {
     ath_model             *model;
     struct ath__model_info info;
     struct ath__network   *network; /* weights loaded, evaluation only */
+
+    bool numbered; /* the classes' names are their numbers */
 };
+
+/* Classes that nothing names are called by their numbers, "0" on, from here on. */
+ath_status ath__source_number_classes(struct ath__source *source, ath_error *err);
 
 /* ATH_USAGE when there is neither run= nor weights= nor a last run. A weights file that does not describe its model
  * needs model= and data= beside it. The source is the caller's to close, also after a failure. */

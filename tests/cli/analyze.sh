@@ -21,7 +21,7 @@ echo nonsense >broken.pgm
 [ "$(wc -l <stdout)" -eq 4 ] || fault "not one line for each image that could be read"
 grep -q 'broken.pgm' stderr || fault "the broken image is not named"
 
-"$athanor" analyze what=gradcam run=run class=7 layer=conv1 val:0 broken.pgm -o one.png --json >stdout 2>stderr || fault "gradcam of a class"
+"$athanor" analyze what=gradcam run=run class=7 layer=conv1 val:0 broken.pgm out=one.png --json >stdout 2>stderr || fault "gradcam of a class"
 python3 - <<'EOF' || fault "the JSON"
 import json
 

@@ -50,14 +50,16 @@ cmp -s run/weights/last.safetensors again/weights/last.safetensors || fault "cac
 expect "defaults" 0 "shorter side has 32 pixels.*middle 28x28" "${train[@]}" out=usual resize= crop= epochs=1
 
 # ---- predict is eval ------------------------------------------------------------------------------------------------
-# same NAME RUN DATA: every photo of DATA/val has the class and the probability that eval gives it.
+# same NAME RUN DATA [KEY=VALUE...]: every photo of DATA/val has the class and the probability that eval gives it.
 same() {
-    "$athanor" eval "run=$2" --json >eval.json 2>stderr || fault "$1: eval"
-    "$athanor" predict "run=$2" "$3/val" --json >predict.json 2>stderr || fault "$1: predict"
-    find "$3/val" -name '*.*' -type f | LC_ALL=C sort | "$athanor" predict "run=$2" - --json >stream.json 2>stderr ||
-        fault "$1: predict from standard input"
-    "$athanor" predict "run=$2" val: --json >elements.json 2>stderr || fault "$1: predict elements"
-    python3 - <<'END' || fault "$1: predict and eval differ"
+    local name=$1 run=$2 data=$3
+    shift 3
+    "$athanor" eval "run=$run" "$@" --json >eval.json 2>stderr || fault "$name: eval"
+    "$athanor" predict "run=$run" "$@" top=26 "$data/val" --json >predict.json 2>stderr || fault "$name: predict"
+    find "$data/val" -name '*.*' -type f | LC_ALL=C sort | "$athanor" predict "run=$run" "$@" - --json >stream.json 2>stderr ||
+        fault "$name: predict from standard input"
+    "$athanor" predict "run=$run" "$@" top=26 val: --json >elements.json 2>stderr || fault "$name: predict elements"
+    python3 - <<'END' || fault "$name: predict and eval differ"
 import json
 evaluated = json.load(open('eval.json'))
 predicted = [json.loads(line) for line in open('predict.json')]
@@ -145,6 +147,24 @@ expect "a part not first" 2 "put it first" "${train[@]}" out=none 'augment=[flip
 if [ -d "${ATHANOR_DATA:-}/garbage_26x100" ]; then
     expect "real photos" 0 "top-1" "${train[@]}" out=real data=garbage_26x100 epochs=1 batch=64
     same "real photos" real "$ATHANOR_DATA/garbage_26x100"
+    same "real photos, one at a time" real "$ATHANOR_DATA/garbage_26x100" batch=1
+    mv predict.json single.json
+    same "real photos, 32 at a time" real "$ATHANOR_DATA/garbage_26x100" batch=32
+    # Kernels divide their sums by the size of the batch, so other batches round otherwise, and no more than that: a logit
+    # of float32 sums differs by some units of its last place, some 1e-6 of the largest.
+    python3 - <<'END' || fault "the size of the batch changes predictions"
+import json
+single, many = ([json.loads(line) for line in open(name)] for name in ('single.json', 'predict.json'))
+assert len(single) == len(many) == 130
+worst = largest = 0.0
+for a, b in zip(single, many):
+    logits = {guess['index']: guess['logit'] for guess in a['top']}
+    assert a['path'] == b['path'] and set(logits) == {guess['index'] for guess in b['top']}
+    worst = max([worst] + [abs(guess['logit'] - logits[guess['index']]) for guess in b['top']])
+    largest = max([largest] + [abs(value) for value in logits.values()])
+print(f'batch 1 and 32: logits up to {largest:.3g} differ by at most {worst:.2g}')
+assert worst <= 64 * 2.0**-24 * max(1.0, largest), worst
+END
     "$athanor" data check garbage_26x100 --json >check.json 2>stderr || fault "data check"
     python3 - <<'END' || fault "data check of real photos"
 import json

@@ -283,40 +283,6 @@ static void same_for_any_cache(void **state) {
     ath_dataset_close(dataset);
 }
 
-/* torchvision's sizes: Resize(s) and CenterCrop. */
-static void sizes(void **state) {
-    (void)state;
-    static const int cases[][4] = {
-        /* height, width, -> resized to 10 */ {20, 31, 10, 15}, {31, 20, 15, 10}, {9, 9, 10, 10}};
-    struct ath__preprocess settings = {
-        .fit = ATH_FIT_SHORTER, .fit_height = 10, .height = 8, .width = 8, .deviation = {1, 1, 1, 1}};
-    struct ath__preprocessor p;
-    assert_int_equal(ath__preprocessor_open(&p, &settings, 1, 0, 0, NULL), ATH_OK);
-    for (int i = 0; i < 3; i++) {
-        unsigned char       pixels[31 * 31], out[64], all[31 * 31];
-        struct ath__fitter  fitter = {0}, other = {0};
-        struct ath__picture picture = {.channels = 1, .height = cases[i][0], .width = cases[i][1], .pixels = pixels};
-        struct ath__part    whole = {0, 0, cases[i][0], cases[i][1]}, full = {0, 0, cases[i][2], cases[i][3]};
-        for (int k = 0; k < 31 * 31; k++) pixels[k] = (unsigned char)(k * 31 + k / 7);
-        assert_int_equal(ath__preprocessor_fit(&p, &picture, &fitter, out, NULL), ATH_OK);
-        assert_int_equal(ath__fitter_fit(&other, &picture, &whole, full.height, full.width, 0, &full, all, NULL),
-                         ATH_OK);
-        /* Half of what is over, a half to the even side: (15 - 8) / 2 = 3.5 -> 4. */
-        int top = full.height == 15 ? 4 : 1, left = full.width == 15 ? 4 : 1;
-        for (int y = 0; y < 8; y++) assert_memory_equal(out + 8 * y, all + (top + y) * full.width + left, 8);
-        ath__fitter_close(&fitter);
-        ath__fitter_close(&other);
-    }
-    settings = (struct ath__preprocess){.fit = ATH_FIT_CROP, .height = 40, .width = 40, .deviation = {1, 1, 1, 1}};
-    unsigned char       small[9 * 9] = {0}, out[40 * 40];
-    struct ath__picture picture = {.channels = 1, .height = 9, .width = 9, .pixels = small};
-    struct ath__fitter  fitter = {0};
-    ath_error           err = {0};
-    assert_int_equal(ath__preprocessor_open(&p, &settings, 1, 0, 0, NULL), ATH_OK);
-    assert_int_equal(ath__preprocessor_fit(&p, &picture, &fitter, out, &err), ATH_DATA);
-    assert_non_null(strstr(err.message, "too small"));
-}
-
 /* ---- random parts ------------------------------------------------------------------------------------------------ */
 
 /* Height, width, top and left of torchvision's RandomResizedCrop on a photo of 375 x 500 (height x width) with scale 0.08
@@ -409,11 +375,15 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(folders),       cmocka_unit_test(hold_out_by_class),
-        cmocka_unit_test(bad_files),     cmocka_unit_test(lists),
-        cmocka_unit_test(labels),        cmocka_unit_test(relabel),
-        cmocka_unit_test(sizes),         cmocka_unit_test(same_for_any_cache),
-        cmocka_unit_test(random_parts),  cmocka_unit_test(check),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(hold_out_by_class),
+        cmocka_unit_test(bad_files),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(labels),
+        cmocka_unit_test(relabel),
+        cmocka_unit_test(same_for_any_cache),
+        cmocka_unit_test(random_parts),
+        cmocka_unit_test(check),
         cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests(tests, make_sets, NULL);

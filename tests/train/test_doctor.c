@@ -148,6 +148,11 @@ static void lr_dead_in_rows(struct plant *p) {
     }
 }
 
+static void plateau_dead_in_rows(struct plant *p) {
+    lr_dead_in_rows(p);
+    set(p, "schedule", "plateau");
+}
+
 static void adam_at_a_tenth(struct plant *p) {
     healthy(p);
     set(p, "optimizer", "adam");
@@ -347,6 +352,24 @@ static void by_heart(struct plant *p) {
     }
 }
 
+/* As the fourth stage ran with its schedule put right, on 1,500 images: the validation loss swings. */
+static void by_heart_with_swings(struct plant *p) {
+    static const double figures[][4] = {{2.238, 23.07, 2.147, 20.67},
+                                        {1.724, 38.20, 1.917, 36.67},
+                                        {1.283, 54.87, 2.193, 34.00},
+                                        {0.974, 65.87, 2.463, 32.00},
+                                        {0.731, 73.67, 2.143, 34.00}};
+    enum { SEEN = sizeof figures / sizeof figures[0] };
+    healthy(p);
+    p->evidence.run.epoch_count = p->evidence.run.vitals_count = SEEN;
+    for (int i = 0; i < SEEN; i++) {
+        p->epochs[i].train_loss = figures[i][0];
+        p->epochs[i].train_top1 = figures[i][1];
+        p->epochs[i].val_loss = figures[i][2];
+        p->epochs[i].val_top1 = figures[i][3];
+    }
+}
+
 static void too_small(struct plant *p) {
     healthy(p);
     for (int i = 0; i < EPOCHS; i++) {
@@ -354,6 +377,22 @@ static void too_small(struct plant *p) {
         p->epochs[i].val_top1 = 55.5 - 10.0 * exp(-i);
         p->epochs[i].train_loss = p->epochs[i].val_loss = 1.25 + 0.3 * exp(-i);
     }
+}
+
+/* The ninth stage: drops every 30 epochs, in a run of ten. */
+static void drop_behind_the_end(struct plant *p) {
+    before(p);
+    set(p, "schedule", "step");
+    set(p, "schedule.every", "30ep");
+    plan(p);
+}
+
+static void expression_behind_the_end(struct plant *p) {
+    before(p);
+    set(p, "schedule", "lambda");
+    set(p, "schedule.expression", "0.1^floor(epoch/30)");
+    set(p, "warmup", "1ep");
+    plan(p);
 }
 
 static void endless_warmup(struct plant *p) {
@@ -417,6 +456,7 @@ static const struct fault {
     {lr_stepped_per_batch, "LR-DEAD", "schedule.every=30ep", 0.9},
     {expression_of_steps, "LR-DEAD", "schedule.expression=0.1^floor(epoch/30)", 0.9},
     {lr_dead_in_rows, "LR-DEAD", "schedule=cosine", 0.7},
+    {plateau_dead_in_rows, "LR-DEAD", "schedule.patience=10", 0.7},
     {adam_at_a_tenth, "LR-ADAM", "lr=0.001", 0.9},
     {decay_of_three, "WD", "weight_decay=", 0.9},
     {decay_of_forty, "WD", "weight_decay=", 0.9},
@@ -445,14 +485,17 @@ static const struct fault {
     {noisy_labels, "LABEL-NOISE", "label_smoothing=0.1", 0.6},
     {rare_class, "IMBALANCE", "class_weights", 0.5},
     {by_heart, "OVERFIT", "augment=", 0.7},
+    {by_heart_with_swings, "OVERFIT", "augment=", 0.8},
     {too_small, "UNDERFIT", "model=", 0.6},
+    {drop_behind_the_end, "LR-FLAT", "schedule.every=3ep", 0.5},
+    {expression_behind_the_end, "LR-FLAT", "schedule=cosine", 0.5},
     {endless_warmup, "WARMUP", "warmup=0.5ep", 0.8},
     {wrong_way_plateau, "PLATEAU", "schedule.metric", 0.7},
     {hasty_patience, "PATIENCE", "patience=17", 0.5},
     {nine_steps, "STEPS", "batch=2048", 0.5},
     {cut_short, "EPOCHS", "epochs=20", 0.5},
     {waits_for_data, "DATA-BOUND", "loader.threads=2", 0.8},
-    {no_bf16, "PRECISION", "precision=f32", 0.5},
+    {no_bf16, "PRECISION", "precision=f32", 0.4},
     {few_images, "VAL-NOISE", "repeat=5", 0.2},
 };
 enum { FAULTS = sizeof faults / sizeof faults[0] };
@@ -547,6 +590,27 @@ static void healthy_tuning_is_left_alone(void **state) {
         examine(&p, &findings);
         print(&findings);
         assert_int_equal(findings.count, 0);
+        ath_findings_free(&findings);
+        ath_config_destroy(p.config);
+    }
+}
+
+/* As the last stage ran on 600 images, 38 steps an epoch: the loss stood above guessing throughout the first epoch, and
+ * then fell below. After that first epoch it is a warning, afterwards no longer. */
+static void a_high_start_heals(void **state) {
+    (void)state;
+    static const double losses[] = {2.876, 2.478, 2.226};
+    for (int seen = 1; seen <= 3; seen += 2) {
+        struct plant p;
+        ath_findings findings;
+        healthy(&p);
+        p.evidence.run.epoch_count = p.evidence.run.vitals_count = seen;
+        for (int i = 0; i < seen; i++) p.epochs[i].train_loss = losses[i];
+        p.vitals[0].loss_high = 3.98;
+        p.vitals[0].loss_last = 2.78;
+        examine(&p, &findings);
+        if (seen == 1) assert_string_equal(findings.items[0].code, "LR-HIGH");
+        if (seen == 3) print(&findings), assert_int_equal(findings.count, 0);
         ath_findings_free(&findings);
         ath_config_destroy(p.config);
     }
@@ -663,7 +727,7 @@ int main(void) {
         cmocka_unit_test(healthy_evidence_is_left_alone), cmocka_unit_test(healthy_schedules_are_left_alone),
         cmocka_unit_test(healthy_tuning_is_left_alone),   cmocka_unit_test(healthy_expressions_are_left_alone),
         cmocka_unit_test(a_short_trial_is_not_trusted),   cmocka_unit_test(json_says_the_same),
-        cmocka_unit_test(vitals_survive_the_log),
+        cmocka_unit_test(vitals_survive_the_log),         cmocka_unit_test(a_high_start_heals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

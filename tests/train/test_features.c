@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -217,6 +218,33 @@ static void damage(const char *path, bool cut) {
     fclose(file);
 }
 
+/* Several runs that compute the same features at the same time: none fails to keep them, none finds half a file. */
+enum { WRITERS = 4, SAVES = 8, ROWS = 3000 };
+static float shared_rows[ROWS * 16];
+static void *save_and_load(void *context) {
+    int      *faults = context;
+    ath_shape shape = ath_shape_of(16);
+    for (int i = 0; i < SAVES; i++) {
+        ath_tensor_file file = {0};
+        ath_error       err = {0};
+        char            why[256];
+        *faults += ath__feature_save("features-shared.safetensors", "key", ROWS, &shape, shared_rows, &err) != ATH_OK;
+        *faults +=
+            ath__feature_load("features-shared.safetensors", "key", ROWS, &shape, &file, why) != ATH_FEATURES_FOUND;
+        ath_tensor_file_free(&file);
+    }
+    return NULL;
+}
+static void test_shared(void **state) {
+    (void)state;
+    pthread_t threads[WRITERS];
+    int       faults[WRITERS] = {0};
+    for (int i = 0; i < ROWS * 16; i++) shared_rows[i] = (float)i;
+    for (int t = 0; t < WRITERS; t++) assert_int_equal(pthread_create(&threads[t], NULL, save_and_load, &faults[t]), 0);
+    for (int t = 0; t < WRITERS; t++) assert_int_equal(pthread_join(threads[t], NULL), 0);
+    for (int t = 0; t < WRITERS; t++) assert_int_equal(faults[t], 0);
+}
+
 static void test_damaged(void **state) {
     (void)state;
     ath_train_result before, after;
@@ -406,10 +434,10 @@ int main(void) {
     FILE *file = fopen("feature-net.yaml", "w");
     if (!file || fputs(net_file, file) < 0 || fclose(file) != 0) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_run),    cmocka_unit_test(test_eval_agrees), cmocka_unit_test(test_key),
-        cmocka_unit_test(test_views),       cmocka_unit_test(test_damaged),     cmocka_unit_test(test_head),
-        cmocka_unit_test(test_ones),        cmocka_unit_test(test_momentum),    cmocka_unit_test(test_exclusion),
-        cmocka_unit_test(test_recalibrate),
+        cmocka_unit_test(test_same_run),  cmocka_unit_test(test_eval_agrees), cmocka_unit_test(test_key),
+        cmocka_unit_test(test_views),     cmocka_unit_test(test_damaged),     cmocka_unit_test(test_shared),
+        cmocka_unit_test(test_head),      cmocka_unit_test(test_ones),        cmocka_unit_test(test_momentum),
+        cmocka_unit_test(test_exclusion), cmocka_unit_test(test_recalibrate),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     ath__str_free(&said);

@@ -73,8 +73,50 @@ def make_filters(folder):
     store.write(folder, "pillow-filters.json", {**header, "images": images, "cases": cases})
 
 
+def cut_nearest(image, shorter, height, width):
+    """Longer side to the nearest pixel (a half to the even one), margin down."""
+    size = [shorter if side == min(image.size) else round(shorter * side / min(image.size)) for side in image.size]
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return image.resize(size, Image.BILINEAR).crop((left, top, left + width, top + height))
+
+
+def cut_torchvision(image, shorter, height, width):
+    from torchvision import transforms
+
+    steps = [transforms.Resize(shorter, transforms.InterpolationMode.BILINEAR), transforms.CenterCrop((height, width))]
+    return transforms.Compose(steps)(image)
+
+
+def make_cuts(folder):
+    """Resize and centre crop of photos of odd proportions, in both roundings."""
+    sizes = ((37, 61), (61, 37), (40, 62), (53, 53), (101, 29), (47, 71), (20, 31))
+    problems = ((32, 28, 28), (32, 27, 28), (33, 24, 25), (20, 20, 20), (48, 42, 41), (10, 8, 7))
+    images = [noise_image(20 + k, height, width) for k, (height, width) in enumerate(sizes)]
+    cases = []
+    for index, image in enumerate(images):
+        for shorter, height, width in problems:
+            for name, cut in (("nearest", cut_nearest), ("torchvision", cut_torchvision)):
+                result = np.asarray(cut(Image.fromarray(image), shorter, height, width))
+                row = {"image": index, "shorter": shorter, "crop": [height, width], "rounding": name}
+                row["sum"], row["fnv1a64"] = int(result.sum(dtype=np.int64)), fnv1a64(result.tobytes())
+                cases.append(row)
+    header = {
+        "format": "athanor-golden-pillow-cuts",
+        "generator": f"tools/make_golden.py, Pillow {PIL.__version__}, torchvision {torchvision_version()}",
+    }
+    images = [store.tensor(image) for image in images]
+    store.write(folder, "pillow-cuts.json", {**header, "images": images, "cases": cases})
+
+
+def torchvision_version():
+    import torchvision
+
+    return torchvision.__version__
+
+
 def make_all(folder):
     make_filters(folder)
+    make_cuts(folder)
     stroke = stroke_image()
     problems = (
         # name, image, height, width of the result

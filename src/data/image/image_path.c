@@ -19,7 +19,7 @@ ath_status ath__image_decode_file(const char *path, int channels, const struct a
     char  *bytes = NULL;
     size_t size = 0;
     *image = (struct ath__image){0};
-    ATH_TRY(ath__file_read(path, ATH_IMAGE_MOST_BYTES, &bytes, &size, err));
+    ATH_TRY(ath__file_read_plain(path, ATH_IMAGE_MOST_BYTES, &bytes, &size, err));
     ath_status status = ath__image_decode(bytes, size, path, channels, hint, image, err);
     ath__free(bytes);
     return status;

@@ -11,6 +11,10 @@
 
 #include <string.h>
 
+/* The lossless form can say "one colour" for any number of pixels in 40 bytes, and decoding takes 10 bytes of memory for
+ * each. Above FEW pixels a file has to have a byte for PER_BYTE of them; photos have a thousand times as many. */
+enum { FEW_PIXELS = 1 << 24, PIXELS_PER_BYTE = 8192 };
+
 /* What is decoded, and where it lies on the canvas. */
 struct picture {
     const unsigned char *bytes;
@@ -97,6 +101,9 @@ static ath_status decode(const struct ath__image_source *source, const struct at
     struct picture picture;
     (void)info;
     ATH_TRY(find_picture(source, &picture, err));
+    size_t pixels = (size_t)picture.canvas_height * (size_t)picture.canvas_width;
+    if (pixels > FEW_PIXELS && source->size < pixels / PIXELS_PER_BYTE)
+        return ath__image_broken(source, "WebP", "it is too short for its size", err);
     ATH_TRY(ath__image_begin(sink, picture.canvas_height, picture.canvas_width, 3, err));
     size_t         stride = (size_t)picture.canvas_width * 3, size = stride * (size_t)picture.canvas_height;
     unsigned char *canvas = ath__alloc(size);

@@ -169,8 +169,11 @@ static ath_status walk(const char *folder, int depth, ath__photo_visit_fn visit,
     struct listing listing;
     char           path[ATH_PATH_MAX];
     if (depth > MOST_DEPTH)
-        return ath__fail(err, ATH_DATA, folder, "'%s' lies too deep: at most %d folders within each other are read",
-                         folder, (int)MOST_DEPTH);
+        return ath__fail(
+            err, ATH_DATA, folder,
+            "'%s' lies too deep: at most %d folders within each other are read; is there a link that leads "
+            "back to a folder above it?",
+            folder, (int)MOST_DEPTH);
     ath_status status = list_folder(folder, &listing, err);
     for (int i = 0; i < listing.count && status == ATH_OK; i++) {
         status = ath__path_join(path, folder, listing.entries[i].name, err);

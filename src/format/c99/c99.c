@@ -52,6 +52,11 @@ static void put_preparation(struct ath__str *dst, const struct ath__export *net)
                         images->resize_width, images->interpolation);
     if (images->crop_height > 0)
         ath__str_printf(dst, " *   cut out its middle, %d x %d\n", images->crop_height, images->crop_width);
+    if (images->rounding && images->crop_height > 0)
+        ath__str_append(
+            dst, strcmp(images->rounding, "nearest") == 0
+                     ? " *   (a longer side is rounded to the nearest pixel, the margin down)\n"
+                     : " *   (a longer side is rounded down, the margin to the nearest pixel, as torchvision)\n");
 }
 
 static void put_header(struct ath__str *dst, const struct ath__c99 *c) {

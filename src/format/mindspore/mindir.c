@@ -61,7 +61,8 @@ static char *preprocess_text(const struct ath__export *net) {
                              images->resize_width, "resize_shorter", images->resize_shorter, "crop",
                              images->crop_height, images->crop_width, "interpolation",
                              images->interpolation ? images->interpolation : "", "mean", mean, "deviation", deviation);
-    char   *text = ath__json_text(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    if (images->rounding) json_object_set_new(json, "rounding", json_string(images->rounding));
+    char *text = ath__json_text(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
     json_decref(json);
     return text;
 }

@@ -102,6 +102,8 @@ ath_status ath__npy_write(const char *path, const struct ath__onnx_tensor *tenso
     const char     *code = NULL;
     for (int i = 0; i < TYPES; i++)
         if (types[i].type == tensor->type) code = types[i].code;
+    if (tensor->type == ATH_ONNX_INT4 || tensor->type == ATH_ONNX_INT2) code = "i1";
+    if (tensor->type == ATH_ONNX_UINT4 || tensor->type == ATH_ONNX_UINT2) code = "u1";
     ath__npy_header(&file, code ? code : "f4", tensor->rank, tensor->dims);
     if (code && tensor->count > 0)
         ath__str_append_bytes(&file, tensor->data, (size_t)tensor->count * ath__onnx_type_size(tensor->type));

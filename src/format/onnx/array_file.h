@@ -15,7 +15,8 @@ struct ath__array {
 ath_status ath__array_file_read(const char *path, struct ath__arena *arena, struct ath__array **arrays, int *count,
                                 ath_error *err);
 
-/* Writes one as .npy, whole or not at all. bfloat16, which NumPy lacks, becomes float32. */
+/* Writes one as .npy, whole or not at all. Floats that NumPy lacks become float32,
+ * integers of less than eight bits int8 and uint8. */
 ath_status ath__npy_write(const char *path, const struct ath__onnx_tensor *tensor, ath_error *err);
 
 #endif

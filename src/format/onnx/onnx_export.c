@@ -96,6 +96,7 @@ static json_t *preprocess_json(const struct ath__export *net) {
     json_t *json =
         json_pack("{s:i, s:i, s:s, s:o, s:o, s:s}", "height", net->height, "width", net->width, "filter",
                   m->interpolation ? m->interpolation : "bilinear", "mean", mean, "deviation", deviation, "fit", fit);
+    if (m->rounding) json_object_set_new(json, "rounding", json_string(m->rounding));
     int fit_height = m->resize_shorter > 0 ? m->resize_shorter : m->resize_height;
     if (fit_height > 0) json_object_set_new(json, "fit_height", json_integer(fit_height));
     if (m->resize_width > 0) json_object_set_new(json, "fit_width", json_integer(m->resize_width));

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "format/onnx/onnx_small.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -88,9 +89,40 @@ static ath_status damaged(const char *path, const Athanor__Onnx__Tensor *proto, 
     return ath__fail(err, ATH_DATA, path, "the tensor '%.80s' is damaged: %s", tensor_name(proto), what);
 }
 
-/* Values in one of the typed fields. int32_data also holds the narrower types, float16 as its bits. */
+/* Bytes that the elements take in a file. */
+static size_t packed_bytes(const struct ath__onnx_tensor *tensor) {
+    size_t count = (size_t)tensor->count, bits = (size_t)ath__onnx_type_bits(tensor->type);
+    return bits >= 8 ? count * (bits / 8) : count / (8 / bits) + (count % (8 / bits) != 0);
+}
+
+/* Elements of four or two bits, the lowest first, into bytes. */
+static void unpack(struct ath__onnx_tensor *tensor, const unsigned char *bytes) {
+    int            bits = ath__onnx_type_bits(tensor->type), each = 8 / bits;
+    unsigned char *to = tensor->data;
+    for (int64_t i = 0; i < tensor->count; i++) {
+        to[i] = (unsigned char)((bytes[i / each] >> (int)(i % each) * bits) & ((1 << bits) - 1));
+        if (ath__onnx_type_is_integer(tensor->type)) ath__onnx_put(tensor, i, (double)to[i]);
+    }
+}
+
+/* Packed elements, one byte of them in each number. */
+static ath_status packed_data(const char *path, const Athanor__Onnx__Tensor *proto, struct ath__arena *arena,
+                              struct ath__onnx_tensor *tensor, ath_error *err) {
+    size_t         size = packed_bytes(tensor);
+    unsigned char *bytes = ath__arena_alloc(arena, size + 1);
+    tensor->data = ath__arena_alloc(arena, (size_t)tensor->count + 8);
+    if (!bytes || !tensor->data) return ath__fail_memory(err, path);
+    if (proto->n_int32_data != size)
+        return damaged(path, proto, "the number of its values is not that of its shape", err);
+    for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)proto->int32_data[i];
+    unpack(tensor, bytes);
+    return ATH_OK;
+}
+
+/* Values in one of the typed fields. int32_data also holds the narrower types, floats of 16 and 8 bits as their bits. */
 static ath_status typed_data(const char *path, const Athanor__Onnx__Tensor *proto, struct ath__arena *arena,
                              struct ath__onnx_tensor *tensor, ath_error *err) {
+    if (ath__onnx_type_bits(tensor->type) < 8) return packed_data(path, proto, arena, tensor, err);
     size_t count = (size_t)tensor->count;
     bool   bits = tensor->type == ATH_ONNX_FLOAT16 || tensor->type == ATH_ONNX_BFLOAT16;
     bool   fits = tensor->type == ATH_ONNX_FLOAT                                       ? proto->n_float_data == count
@@ -110,6 +142,8 @@ static ath_status typed_data(const char *path, const Athanor__Onnx__Tensor *prot
     for (size_t i = 0; i < count; i++) {
         if (bits)
             ((uint16_t *)tensor->data)[i] = (uint16_t)proto->int32_data[i];
+        else if (ath__onnx_is_small(tensor->type))
+            ((uint8_t *)tensor->data)[i] = (uint8_t)proto->int32_data[i];
         else
             ath__onnx_put(tensor, (int64_t)i,
                           tensor->type == ATH_ONNX_UINT32 ? (double)proto->uint64_data[i]
@@ -121,8 +155,14 @@ static ath_status typed_data(const char *path, const Athanor__Onnx__Tensor *prot
 /* Aligned bytes stay where they are. */
 static ath_status raw_data(const char *path, const Athanor__Onnx__Tensor *proto, const unsigned char *bytes,
                            size_t size, struct ath__arena *arena, struct ath__onnx_tensor *tensor, ath_error *err) {
-    if (size != (size_t)tensor->count * ath__onnx_type_size(tensor->type))
+    if (size != packed_bytes(tensor))
         return damaged(path, proto, "the number of its bytes is not that of its shape", err);
+    if (ath__onnx_type_bits(tensor->type) < 8) {
+        tensor->data = ath__arena_alloc(arena, (size_t)tensor->count + 8);
+        if (!tensor->data) return ath__fail_memory(err, path);
+        unpack(tensor, bytes);
+        return ATH_OK;
+    }
     tensor->data = (void *)(uintptr_t)bytes;
     if ((uintptr_t)bytes % 8 == 0 && size > 0) return ATH_OK;
     tensor->data = ath__arena_alloc(arena, size + 8);
@@ -189,7 +229,7 @@ static ath_status external_data(struct ath__onnx_file *file, const Athanor__Onnx
     const char          *location = entry_of(proto, "location"), *offset = entry_of(proto, "offset");
     const char          *length = entry_of(proto, "length");
     struct ath__mapping *mapping;
-    uint64_t             size = (uint64_t)tensor->count * ath__onnx_type_size(tensor->type);
+    uint64_t             size = packed_bytes(tensor);
     uint64_t             first = offset ? strtoull(offset, NULL, 10) : 0;
     if (!location) return damaged(file->path, proto, "the file that holds it is not named", err);
     ATH_TRY(external_open(file, location, &mapping, err));

@@ -3,6 +3,7 @@
  *     Constant, ConstantOfShape, Shape, Size, Cast, Range, Equal, Where
  */
 #include "format/onnx/onnx_import.h"
+#include "format/onnx/onnx_small.h"
 
 #include <math.h>
 #include <string.h>
@@ -84,6 +85,25 @@ static bool is_float(int type) {
     return type == ATH_ONNX_FLOAT || type == ATH_ONNX_DOUBLE || type == ATH_ONNX_FLOAT16 || type == ATH_ONNX_BFLOAT16;
 }
 
+/* Known numbers in another type. Types of eight bits and fewer are asked how they round and what becomes of large numbers. */
+static void cast_known(struct ath__onnx_node *n, int to) {
+    const struct ath__onnx_tensor *x = n->in[0]->host;
+    struct ath__onnx_tensor       *y = ath__onnx_host_new(n, to, x->rank, x->dims);
+    const char                    *mode = ath__onnx_attr_text(n, "round_mode", "up");
+    bool                           saturate = ath__onnx_attr_int(n, "saturate", 1) != 0;
+    enum ath__onnx_round           round = !mode || strcmp(mode, "up") == 0 ? ATH_ONNX_ROUND_UP
+                                           : strcmp(mode, "down") == 0      ? ATH_ONNX_ROUND_DOWN
+                                                                            : ATH_ONNX_ROUND_NEAREST;
+    for (int64_t i = 0; y && i < y->count; i++) {
+        double value = ath__onnx_get(x, i);
+        if (ath__onnx_is_small(to))
+            ((uint8_t *)y->data)[i] = ath__onnx_small_code(to, value, saturate, round);
+        else
+            ath__onnx_put(y, i, value);
+    }
+    ath__onnx_set_value(n, 0, ath__onnx_fixed(n, y));
+}
+
 /* In the graph everything is float32: a cast between floating-point types does nothing there. */
 void ath__onnx_cast(struct ath__onnx_node *n) {
     const Athanor__Onnx__Attribute *a = ath__onnx_attr(n, "to");
@@ -105,10 +125,7 @@ void ath__onnx_cast(struct ath__onnx_node *n) {
         return;
     }
     if (n->in[0]->fixed) {
-        const struct ath__onnx_tensor *x = n->in[0]->host;
-        struct ath__onnx_tensor       *y = ath__onnx_host_new(n, to, x->rank, x->dims);
-        for (int64_t i = 0; y && i < y->count; i++) ath__onnx_put(y, i, ath__onnx_get(x, i));
-        ath__onnx_set_value(n, 0, ath__onnx_fixed(n, y));
+        cast_known(n, to);
         return;
     }
     if (is_float(n->in[0]->type) && is_float(to)) {
@@ -116,10 +133,7 @@ void ath__onnx_cast(struct ath__onnx_node *n) {
         return;
     }
     if (n->im->batch == 0 && n->in[0]->host) { /* an input whose numbers are given */
-        const struct ath__onnx_tensor *x = n->in[0]->host;
-        struct ath__onnx_tensor       *y = ath__onnx_host_new(n, to, x->rank, x->dims);
-        for (int64_t i = 0; y && i < y->count; i++) ath__onnx_put(y, i, ath__onnx_get(x, i));
-        ath__onnx_set_value(n, 0, ath__onnx_fixed(n, y));
+        cast_known(n, to);
         return;
     }
     ath__onnx_refuse(n, "from %s to %s of what depends on the image", ath__onnx_type_name(n->in[0]->type),

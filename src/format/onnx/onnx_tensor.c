@@ -1,6 +1,8 @@
 /* Element types of ONNX's tensors, element by element through doubles. */
 #include "format/onnx/onnx_tensor.h"
 
+#include "format/onnx/onnx_small.h"
+
 #include "tensor/dtype.h"
 
 #include <math.h>
@@ -27,13 +29,8 @@ static const struct type_info *info_of(int type) {
 
 const char *ath__onnx_type_name(int type) {
     /* Those that are only named, by number. */
-    static const char *const others[] = {
-        [8] = "string",          [14] = "complex64",  [15] = "complex128",     [17] = "float8e4m3fn",
-        [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz", [21] = "uint4",
-        [22] = "int4",           [23] = "float4e2m1", [24] = "float8e8m0",     [25] = "uint2",
-        [26] = "int2",
-    };
-    const struct type_info *info = info_of(type);
+    static const char *const others[] = {[8] = "string", [14] = "complex64", [15] = "complex128"};
+    const struct type_info  *info = info_of(type);
     if (info) return info->name;
     enum { OTHERS = sizeof others / sizeof others[0] };
     const char *name = type >= 0 && type < OTHERS ? others[type] : NULL;
@@ -43,6 +40,17 @@ const char *ath__onnx_type_name(int type) {
 size_t ath__onnx_type_size(int type) {
     const struct type_info *info = info_of(type);
     return info ? info->size : 0;
+}
+
+int ath__onnx_type_bits(int type) {
+    switch (type) {
+    case ATH_ONNX_UINT4:
+    case ATH_ONNX_INT4:
+    case ATH_ONNX_FLOAT4E2M1: return 4;
+    case ATH_ONNX_UINT2:
+    case ATH_ONNX_INT2: return 2;
+    default: return 8 * (int)ath__onnx_type_size(type);
+    }
 }
 
 bool ath__onnx_type_is_integer(int type) {
@@ -82,8 +90,12 @@ double ath__onnx_get(const struct ath__onnx_tensor *tensor, int64_t i) {
     switch ((enum ath__onnx_type)tensor->type) {
     case ATH_ONNX_FLOAT: return (double)((const float *)data)[i];
     case ATH_ONNX_UINT8:
+    case ATH_ONNX_UINT4:
+    case ATH_ONNX_UINT2:
     case ATH_ONNX_BOOL: return (double)((const uint8_t *)data)[i];
-    case ATH_ONNX_INT8: return (double)((const int8_t *)data)[i];
+    case ATH_ONNX_INT8:
+    case ATH_ONNX_INT4:
+    case ATH_ONNX_INT2: return (double)((const int8_t *)data)[i];
     case ATH_ONNX_UINT16: return (double)((const uint16_t *)data)[i];
     case ATH_ONNX_INT16: return (double)((const int16_t *)data)[i];
     case ATH_ONNX_INT32: return (double)((const int32_t *)data)[i];
@@ -93,6 +105,12 @@ double ath__onnx_get(const struct ath__onnx_tensor *tensor, int64_t i) {
     case ATH_ONNX_UINT32: return (double)((const uint32_t *)data)[i];
     case ATH_ONNX_UINT64: return (double)((const uint64_t *)data)[i];
     case ATH_ONNX_BFLOAT16: return (double)ath__bf16_to_f32(((const uint16_t *)data)[i]);
+    case ATH_ONNX_FLOAT8E4M3FN:
+    case ATH_ONNX_FLOAT8E4M3FNUZ:
+    case ATH_ONNX_FLOAT8E5M2:
+    case ATH_ONNX_FLOAT8E5M2FNUZ:
+    case ATH_ONNX_FLOAT4E2M1:
+    case ATH_ONNX_FLOAT8E8M0: return ath__onnx_small_value(tensor->type, ((const uint8_t *)data)[i]);
     }
     return 0.0;
 }
@@ -115,6 +133,10 @@ void ath__onnx_put(struct ath__onnx_tensor *tensor, int64_t i, double value) {
     case ATH_ONNX_BOOL: ((uint8_t *)data)[i] = value != 0.0; break;
     case ATH_ONNX_UINT8:
     case ATH_ONNX_INT8: ((uint8_t *)data)[i] = (uint8_t)bits; break;
+    case ATH_ONNX_UINT4: ((uint8_t *)data)[i] = (uint8_t)(bits & 15); break;
+    case ATH_ONNX_INT4: ((int8_t *)data)[i] = (int8_t)((int)((bits + 8) & 15) - 8); break;
+    case ATH_ONNX_UINT2: ((uint8_t *)data)[i] = (uint8_t)(bits & 3); break;
+    case ATH_ONNX_INT2: ((int8_t *)data)[i] = (int8_t)((int)((bits + 2) & 3) - 2); break;
     case ATH_ONNX_UINT16:
     case ATH_ONNX_INT16: ((uint16_t *)data)[i] = (uint16_t)bits; break;
     case ATH_ONNX_INT32:
@@ -127,5 +149,13 @@ void ath__onnx_put(struct ath__onnx_tensor *tensor, int64_t i, double value) {
     case ATH_ONNX_FLOAT16: ((uint16_t *)data)[i] = ath__f16_from_f64(value); break;
     case ATH_ONNX_BFLOAT16: ((uint16_t *)data)[i] = ath__bf16_from_f64(value); break;
     case ATH_ONNX_DOUBLE: ((double *)data)[i] = value; break;
+    case ATH_ONNX_FLOAT8E4M3FN:
+    case ATH_ONNX_FLOAT8E4M3FNUZ:
+    case ATH_ONNX_FLOAT8E5M2:
+    case ATH_ONNX_FLOAT8E5M2FNUZ:
+    case ATH_ONNX_FLOAT4E2M1:
+    case ATH_ONNX_FLOAT8E8M0:
+        ((uint8_t *)data)[i] = ath__onnx_small_code(tensor->type, value, true, ATH_ONNX_ROUND_UP);
+        break;
     }
 }

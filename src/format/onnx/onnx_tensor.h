@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* TensorProto.DataType: X(NAME, number, bytes, text, integer, signed). Texts, complex numbers, eight-bit floats and
- * four-bit types are no part of it. */
+/* TensorProto.DataType: X(NAME, number, bytes, text, integer, signed). Texts and complex numbers are no part of it. Elements of
+ * four and two bits, which lie packed in files, take a byte each here: integers as their values, floats as their codes. */
 #define ATH_ONNX_TYPE_MAP(X)                                                                                           \
     X(FLOAT, 1, 4, "float", 0, 1)                                                                                      \
     X(UINT8, 2, 1, "uint8", 1, 0)                                                                                      \
@@ -22,7 +22,17 @@
     X(DOUBLE, 11, 8, "double", 0, 1)                                                                                   \
     X(UINT32, 12, 4, "uint32", 1, 0)                                                                                   \
     X(UINT64, 13, 8, "uint64", 1, 0)                                                                                   \
-    X(BFLOAT16, 16, 2, "bfloat16", 0, 1)
+    X(BFLOAT16, 16, 2, "bfloat16", 0, 1)                                                                               \
+    X(FLOAT8E4M3FN, 17, 1, "float8e4m3fn", 0, 1)                                                                       \
+    X(FLOAT8E4M3FNUZ, 18, 1, "float8e4m3fnuz", 0, 1)                                                                   \
+    X(FLOAT8E5M2, 19, 1, "float8e5m2", 0, 1)                                                                           \
+    X(FLOAT8E5M2FNUZ, 20, 1, "float8e5m2fnuz", 0, 1)                                                                   \
+    X(UINT4, 21, 1, "uint4", 1, 0)                                                                                     \
+    X(INT4, 22, 1, "int4", 1, 1)                                                                                       \
+    X(FLOAT4E2M1, 23, 1, "float4e2m1", 0, 1)                                                                           \
+    X(FLOAT8E8M0, 24, 1, "float8e8m0", 0, 0)                                                                           \
+    X(UINT2, 25, 1, "uint2", 1, 0)                                                                                     \
+    X(INT2, 26, 1, "int2", 1, 1)
 
 enum ath__onnx_type {
 #define ATH_ONNX_ENUM_(name, number, bytes, text, integer, is_signed) ATH_ONNX_##name = number,
@@ -43,6 +53,7 @@ struct ath__onnx_tensor {
 /* "float"; also of the standard's other types. */
 const char *ath__onnx_type_name(int type);
 size_t      ath__onnx_type_size(int type); /* 0 for one that is not in the list */
+int         ath__onnx_type_bits(int type); /* of an element in a file */
 bool        ath__onnx_type_is_integer(int type);
 
 /* The product of the dimensions; false if one is negative, the rank too large, or the bytes come to more than `limit`. */

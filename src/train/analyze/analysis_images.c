@@ -3,11 +3,10 @@
 #include "train/analyze/analysis_images.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/mem.h"
-#include "base/option.h"
 #include "data/dataset.h"
 #include "data/photo/photo_file.h"
+#include "train/image_word.h"
 #include "train/settings.h"
 
 #include <stdio.h>
@@ -63,20 +62,6 @@ static ath_status add(struct ath__analysis_images *images, const char *name, con
     return status;
 }
 
-/* "3" or "0-9" of `count` elements. */
-static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t *last) {
-    char        low[32];
-    const char *dash = strchr(text, '-');
-    size_t      length = dash ? (size_t)(dash - text) : strlen(text);
-    if (length >= sizeof low) return false;
-    memcpy(low, text, length);
-    low[length] = '\0';
-    if (!ath__parse_int(low, first)) return false;
-    *last = *first;
-    if (dash && !ath__parse_int(dash + 1, last)) return false;
-    return *first >= 0 && *last >= *first && *last < count;
-}
-
 /* The list made longer; false, and as it was, without memory. */
 static bool lengthen(void **list, size_t count, size_t size) {
     void *longer = size <= SIZE_MAX / count ? ath__realloc(*list, count * size) : NULL;
@@ -108,7 +93,7 @@ static ath_status add_elements(struct ath__analysis_images *images, const struct
     ATH_TRY(ath__setup_data(analysis->source->config, split, &dataset, err));
     ath_dataset_info info = ath_dataset_describe(dataset);
     ath_status       status = ATH_OK;
-    if (!parse_range(range, info.count, &first, &last))
+    if (!ath__image_word_range(range, info.count, &first, &last))
         status = ath__fail(err, ATH_USAGE, word, "no such images: there are 0-%lld", (long long)info.count - 1);
     if (status == ATH_OK) status = room_for(images, last - first + 1, most, err);
     for (int64_t i = first; status == ATH_OK && i <= last; i++) {
@@ -122,15 +107,10 @@ static ath_status add_elements(struct ath__analysis_images *images, const struct
 
 static ath_status add_word(struct ath__analysis_images *images, const struct ath__analysis *analysis, const char *word,
                            int most, ath_error *err) {
-    static const struct {
-        const char *prefix;
-        ath_split   split;
-    } splits[] = {{"train:", ATH_SPLIT_TRAIN}, {"val:", ATH_SPLIT_VAL}, {"test:", ATH_SPLIT_TEST}};
-    for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
-        size_t length = strlen(splits[i].prefix);
-        if (strncmp(word, splits[i].prefix, length) == 0 && !ath__file_exists(word))
-            return add_elements(images, analysis, word, splits[i].split, word + length, most, err);
-    }
+    const char *range;
+    ath_split   split;
+    if (ath__image_word_part(word, &split, &range))
+        return add_elements(images, analysis, word, split, range, most, err);
     ATH_TRY(room_for(images, 1, most, err));
     return add(images, word, NULL, 0, err);
 }

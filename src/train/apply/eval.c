@@ -16,9 +16,9 @@ static ath_split split_of(const ath_config *config) {
     return strcmp(name, "train") == 0 ? ATH_SPLIT_TRAIN : strcmp(name, "test") == 0 ? ATH_SPLIT_TEST : ATH_SPLIT_VAL;
 }
 
-/* The split, with the model's numbering of classes: by name where both have names, else as it is. */
-static ath_status open_data(const struct ath__source *source, const ath_hooks *hooks, ath_dataset **dataset,
-                            ath_error *err) {
+/* The split, with the model's numbering of classes: by name where both have names, else as it is. Where the model has no
+ * names but other classes than the photos, those may be called by the model's numbers. */
+static ath_status open_data(struct ath__source *source, const ath_hooks *hooks, ath_dataset **dataset, ath_error *err) {
     int classes = ath_model_classes(source->model);
     ATH_TRY(ath__setup_data(source->config, split_of(source->config), dataset, err));
     ath_dataset_info info = ath_dataset_describe(*dataset);
@@ -26,8 +26,16 @@ static ath_status open_data(const struct ath__source *source, const ath_hooks *h
     if (source->info.class_names && info.height == 0)
         return ath__dataset_relabel(*dataset, (const char *const *)source->info.class_names, source->info.classes, err);
     if (info.classes == classes) return ATH_OK;
-    return ath__fail(err, ATH_DATA, info.name, "the model knows %d classes, the data set has %d", classes,
-                     info.classes);
+    if (info.height == 0 && !source->info.class_names) {
+        ATH_TRY(ath__source_number_classes(source, err));
+        if (ath__dataset_relabel(*dataset, (const char *const *)source->info.class_names, classes, NULL) == ATH_OK)
+            return ATH_OK;
+    }
+    return ath__fail(
+        err, ATH_DATA, info.name, "the model knows %d classes, the data set has %d%s", classes, info.classes,
+        source->numbered ? "; its file does not say what they are called, so the data set's must be called "
+                           "by their numbers, from 0"
+                         : "");
 }
 
 /* What the model calls its classes, or what the data set does if the model says nothing better. */

@@ -100,6 +100,7 @@ static ath_status read_options(const ath_config *config, const char *path, const
 static struct ath__export_images images_of(const struct ath__preprocess *preprocess) {
     bool                      cuts = preprocess->fit != ATH_FIT_STRETCH;
     struct ath__export_images images = {.interpolation = ath__filter_name(preprocess->filter),
+                                        .rounding = ath__rounding_name(preprocess->rounding),
                                         .crop_height = cuts ? preprocess->height : 0,
                                         .crop_width = cuts ? preprocess->width : 0};
     switch (preprocess->fit) {

@@ -10,13 +10,13 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/option.h"
 #include "base/str.h"
 #include "data/idx.h"
 #include "data/photo/photo_file.h"
 #include "data/photo/photo_labels.h"
 #include "data/photo/photo_scan.h"
 #include "train/apply/predict_batch.h"
+#include "train/image_word.h"
 #include "train/settings.h"
 #include "train/setup.h"
 
@@ -49,12 +49,12 @@ static int class_of(const struct ath__model_info *info, const char *name, size_t
 }
 
 /* The class that the folder of a file, or one above it, is called like: the nearest. */
-static int truth_of(const struct ath__model_info *info, const char *path) {
-    const char *end = strrchr(path, '/');
+static int truth_of(const struct ath__source *source, const char *path) {
+    const char *end = source->numbered ? NULL : strrchr(path, '/'); /* folders are numbered for other reasons */
     while (end && end > path) {
         const char *begin = end;
         while (begin > path && begin[-1] != '/') begin--;
-        int c = class_of(info, begin, (size_t)(end - begin));
+        int c = class_of(&source->info, begin, (size_t)(end - begin));
         if (c >= 0) return c;
         end = begin > path ? begin - 1 : NULL;
     }
@@ -79,27 +79,11 @@ static ath_status keep_set(struct predictor *p, ath_dataset *dataset, ath_error 
     return ATH_OK;
 }
 
-/* "17" or "0-99", or empty for all of `count`. */
-static bool parse_range(const char *text, int64_t count, int64_t *first, int64_t *last) {
-    char   from[32];
-    size_t length = strcspn(text, "-");
-    *first = 0;
-    *last = count - 1;
-    if (!*text) return true;
-    if (length >= sizeof from) return false;
-    memcpy(from, text, length);
-    from[length] = '\0';
-    if (!ath__parse_int(from, first)) return false;
-    *last = *first;
-    if (text[length] == '-' && !ath__parse_int(text + length + 1, last)) return false;
-    return *first >= 0 && *last >= *first && *last < count;
-}
-
 /* Elements of a set under the names "WHAT[i]"; a set of one image, unless `always`, under WHAT alone. */
 static ath_status add_range(struct predictor *p, const ath_dataset *dataset, const char *what, const char *range,
                             bool always, bool labelled, ath_error *err) {
     int64_t first, last, count = ath_dataset_describe(dataset).count;
-    if (!parse_range(range, count, &first, &last))
+    if (!ath__image_word_range(range, count, &first, &last))
         return ath__fail(err, ATH_USAGE, what, "no such images: there are 0-%" PRId64, count - 1);
     for (int64_t i = first; i <= last; i++) {
         char name[ATH_PATH_MAX + 64];
@@ -119,7 +103,7 @@ static ath_status add_elements(struct predictor *p, const char *word, ath_split 
         ath_dataset *dataset;
         ATH_TRY(ath__setup_data(p->source.config, split, &dataset, err));
         ATH_TRY(keep_set(p, dataset, err));
-        if (info->class_names && ath_dataset_describe(dataset).height == 0)
+        if (!p->source.numbered && ath_dataset_describe(dataset).height == 0)
             ATH_TRY(ath__dataset_relabel(dataset, (const char *const *)info->class_names, info->classes, err));
         p->splits[split] = dataset;
     }
@@ -177,26 +161,36 @@ static ath_status add_idx(struct predictor *p, const char *path, const char *ran
 static ath_status add_file(struct predictor *p, const char *path, const char *range, ath_error *err) {
     if (is_idx(path)) return add_idx(p, path, range, err);
     if (*range) return ath__fail(err, ATH_USAGE, path, "only IDX files have numbered images, not '%s'", path);
-    return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source.info, path), err);
+    return ath__predict_add(&p->batch, path, NULL, 0, truth_of(&p->source, path), err);
 }
 
-/* A file in a folder that was named: images, and what is called like one. */
+/* The images of a folder that was named. */
+struct found {
+    struct predictor *predictor;
+    int64_t           images;
+};
+
+/* A file in it: images, and what is called like one. */
 static ath_status add_found(void *context, const char *path, ath_error *err) {
-    return ath__photo_is_image(path) ? add_file(context, path, "", err) : ATH_OK;
+    struct found *found = context;
+    if (!ath__photo_is_image(path)) return ATH_OK;
+    found->images++;
+    return add_file(found->predictor, path, "", err);
+}
+
+static ath_status add_folder(struct predictor *p, const char *folder, ath_error *err) {
+    struct found found = {.predictor = p};
+    ATH_TRY(ath__photo_walk(folder, add_found, &found, err));
+    return found.images > 0 ? ATH_OK
+                            : ath__predict_refuse(&p->batch, folder, "there are no images in this folder", err);
 }
 
 static ath_status add_word(struct predictor *p, const char *word, ath_error *err) {
-    static const struct {
-        const char *prefix;
-        ath_split   split;
-    } splits[] = {{"train:", ATH_SPLIT_TRAIN}, {"val:", ATH_SPLIT_VAL}, {"test:", ATH_SPLIT_TEST}};
+    const char *range;
+    ath_split   split;
     if (ath__file_exists(word)) return add_file(p, word, "", err);
-    if (ath__folder_exists(word)) return ath__photo_walk(word, add_found, p, err);
-    for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
-        size_t length = strlen(splits[i].prefix);
-        if (strncmp(word, splits[i].prefix, length) == 0)
-            return add_elements(p, word, splits[i].split, word + length, err);
-    }
+    if (ath__folder_exists(word)) return add_folder(p, word, err);
+    if (ath__image_word_part(word, &split, &range)) return add_elements(p, word, split, range, err);
     const char *colon = strrchr(word, ':');
     char        path[ATH_PATH_MAX];
     if (colon && (size_t)(colon - word) < sizeof path) {
@@ -216,7 +210,7 @@ static ath_status read_labels(struct predictor *p, ath_error *err) {
     struct ath__image_store store = {.classes = info->classes, .class_names = (const char *const *)info->class_names};
     ath_dataset            *dataset = NULL;
     struct ath__model_info  named = {.preprocess = info->preprocess};
-    if (ath__config_origin(p->source.config, "labels") != ATH_ORIGIN_COMMAND_LINE || !info->class_names) return ATH_OK;
+    if (ath__config_origin(p->source.config, "labels") != ATH_ORIGIN_COMMAND_LINE) return ATH_OK;
     if (!*path || strcmp(path, "none") == 0) return ATH_OK;
     ath_status status = ath__labels_apply(path, &store, err);
     if (status != ATH_OK) {
@@ -237,6 +231,7 @@ static ath_status read_labels(struct predictor *p, ath_error *err) {
 
 static ath_status open_predictor(struct predictor *p, const ath_config *config, ath_error *err) {
     ATH_TRY(ath__source_open(config, NULL, &p->source, err));
+    ATH_TRY(ath__source_number_classes(&p->source, err));
     ATH_TRY(read_labels(p, err));
     if (*ath__config_text(config, "sheet")) {
         p->sheet = ATH_NEW(struct ath__predict_sheet);

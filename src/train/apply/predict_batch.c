@@ -164,6 +164,7 @@ static void on_logits(void *context, const struct ath__samples *samples, const f
                 if (batch->probabilities[c] > batch->probabilities[best]) best = c;
             guesses[k] = guess_of(batch, best);
             guesses[k].probability = batch->probabilities[best];
+            guesses[k].logit = (double)logits[best];
             batch->probabilities[best] = -1.0; /* taken */
         }
     }

@@ -48,6 +48,7 @@ struct ath__plan_facts {
     double  peak_step; /* at which the peak is reached */
     double  dead_step; /* from which on the rate stays below a thousandth of the peak; `steps` if never */
     double  warmup_steps;
+    double  lowest; /* rate behind the warm-up; the peak if the warm-up takes the whole run */
 };
 
 /* A few steps with the run's own settings, thrown away afterwards. */

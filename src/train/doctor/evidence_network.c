@@ -116,6 +116,7 @@ ath_status ath__evidence_plan(struct ath__evidence *evidence, int64_t steps_per_
     plan->steps = planned.steps;
     plan->warmup_steps = ath__duration_steps(&planned.settings.warmup, (double)steps_per_epoch);
     plan->dead_step = (double)plan->steps;
+    plan->lowest = INFINITY;
     bool dead = false;
     for (int64_t i = 0, points = plan->steps < POINTS ? plan->steps : POINTS; i < points; i++) {
         int64_t step = points > 1 ? (int64_t)((double)i / (double)(points - 1) * (double)(plan->steps - 1)) : 0;
@@ -125,11 +126,13 @@ ath_status ath__evidence_plan(struct ath__evidence *evidence, int64_t steps_per_
             plan->peak_step = (double)step;
         }
         plan->last = rate;
+        if ((double)step >= plan->warmup_steps) plan->lowest = fmin(plan->lowest, rate);
         bool low = rate < 1e-3 * plan->peak;
         if (low && !dead) plan->dead_step = (double)step;
         if (!low) plan->dead_step = (double)plan->steps;
         dead = low;
     }
+    plan->lowest = fmin(plan->lowest, plan->peak);
     plan->known = plan->steps > 0;
     return ATH_OK;
 }

@@ -19,7 +19,7 @@ static void describe(const struct ath__preprocess *p, char *text, size_t capacit
 /* The same pixels come out, to within a thousandth of a deviation. Height and width 0 stand for "as stored". */
 static bool same(const struct ath__preprocess *a, const struct ath__preprocess *b) {
     if (a->height != b->height || a->width != b->width || a->fit != b->fit || a->fit_height != b->fit_height ||
-        a->fit_width != b->fit_width || a->filter != b->filter)
+        a->fit_width != b->fit_width || a->filter != b->filter || a->rounding != b->rounding)
         return false;
     for (int c = 0; c < 4; c++)
         if (fabs(a->mean[c] - b->mean[c]) > 1e-3 * b->deviation[c] ||
