@@ -163,18 +163,19 @@ static void conv2d_grad(const struct ath__grad *grad) {
 
 /* ---- reference -------------------------------------------------------------------------------------------------- */
 
-/* One visit of every product x[xi] * w[wi] that goes into y[yi]. */
+/* A convolution y = x * w, whichever of the three is asked for. Every product x[xi] * w[wi] that goes into y[yi] is visited
+ * once, a row of y at a time. */
 struct conv_loop {
     const ath_conv2d_attrs *attrs;
     const ath_shape        *x, *w, *y;
 };
-/* The products of one weight with a row: x[xi + i * step] with y[yi + i], for i in [0, count). */
+/* The products of w[wi] with x[xi + i * step] that go into y[yi + i], for i in [0, count). */
 struct conv_row {
     int64_t xi, step, wi, yi, count;
 };
 typedef void (*conv_visit)(double *const *data, const struct conv_row *row);
 
-/* One weight of filter k against the images' plane: n, input channel `from` of x, w[k,c,r,s] at `wi`. */
+/* All products of one weight in one image. at: image n, filter k, channel of x, row r and column s of the kernel. */
 static void visit_weight(const struct conv_loop *loop, const int64_t at[5], int64_t wi, conv_visit visit,
                          double *const *data) {
     const ath_conv2d_attrs *attrs = loop->attrs;
@@ -182,7 +183,7 @@ static void visit_weight(const struct conv_loop *loop, const int64_t at[5], int6
     int64_t                 n = at[0], k = at[1], from = at[2], step = attrs->stride[1];
     int64_t                 down = at[3] * attrs->dilation[0] - attrs->pad[0];
     int64_t                 right = at[4] * attrs->dilation[1] - attrs->pad[1];
-    int64_t first = right < 0 ? (-right + step - 1) / step : 0; /* result of the row's first column inside */
+    int64_t first = right < 0 ? (-right + step - 1) / step : 0; /* columns of y in [first, end) meet the image */
     int64_t end = x[3] - right <= 0 ? 0 : (x[3] - right + step - 1) / step;
     if (end > y[3]) end = y[3];
     if (first >= end) return;
