@@ -141,7 +141,7 @@ static void repeat(FILE *file, const char *text, size_t size, size_t times) {
 }
 
 static void little(FILE *file, uint64_t value, int bytes) {
-    for (int i = 0; i < bytes; i++) fputc((int)(value >> (8 * i) & 255), file);
+    for (int i = 0; i < bytes; i++, value >>= 8) fputc((int)(value & 255), file);
 }
 
 /* ---- safetensors ------------------------------------------------------------------------------------------------ */
