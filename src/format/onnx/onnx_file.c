@@ -108,12 +108,12 @@ static void unpack(struct ath__onnx_tensor *tensor, const unsigned char *bytes) 
 /* Packed elements, one byte of them in each number. */
 static ath_status packed_data(const char *path, const Athanor__Onnx__Tensor *proto, struct ath__arena *arena,
                               struct ath__onnx_tensor *tensor, ath_error *err) {
-    size_t         size = packed_bytes(tensor);
+    size_t size = packed_bytes(tensor);
+    if (proto->n_int32_data != size)
+        return damaged(path, proto, "the number of its values is not that of its shape", err);
     unsigned char *bytes = ath__arena_alloc(arena, size + 1);
     tensor->data = ath__arena_alloc(arena, (size_t)tensor->count + 8);
     if (!bytes || !tensor->data) return ath__fail_memory(err, path);
-    if (proto->n_int32_data != size)
-        return damaged(path, proto, "the number of its values is not that of its shape", err);
     for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)proto->int32_data[i];
     unpack(tensor, bytes);
     return ATH_OK;
