@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What jansson's trees take: an object with its table of eight buckets, an array with its first eight places, any other value
- * with its key or place. Texts take their length twice, once while they are parsed. */
+/* What jansson's trees take: an object with its table of eight buckets, an array with its first eight places, any other
+ * value with its key or place. Texts take their length twice, once while they are parsed. */
 enum { OBJECT_BYTES = 384, ARRAY_BYTES = 160, VALUE_BYTES = 128 };
 
 static int append(const char *bytes, size_t size, void *str) {
@@ -33,8 +33,10 @@ static size_t tree_bytes(const char *text, size_t size) {
     bool   quoted = false;
     for (size_t i = 0; i < size; i++) {
         if (quoted) {
-            i += text[i] == '\\';
-            quoted = i >= size || text[i] != '"';
+            if (text[i] == '\\')
+                i++; /* what is escaped ends no text */
+            else
+                quoted = text[i] != '"';
             continue;
         }
         switch (text[i]) {
