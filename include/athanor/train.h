@@ -277,7 +277,8 @@ ATH_API ath_status ath_merge(const ath_config *config, const char *path, ath_mer
 
 /* Writes the run's model (or weights=) to `path` as the network of another program. Keys: format (empty: by the ending
  * of `path`), export.name (of the network in the file; empty: from `path`), export.softmax (probabilities come out, not
- * logits; each format has its own default), export.fold (false: batch norms are kept; onnx alone), and the format's own options, export.KEY. */
+ * logits; each format has its own default), export.fold (false: batch norms are kept; onnx alone), and the format's own
+ * options, export.KEY. */
 typedef struct ath_export_result {
     const char *format;
     int         nodes;     /* operators */

@@ -26,16 +26,18 @@ ath_status ath__lazy_load(struct ath__lazy *library, ath_error *err);
 /* A library's table and its loader, ath__NAME_library and ath__NAME_library_load, of a list of its functions
  * FUNCTIONS(X) X(function) ... and the names of its file, best first. */
 #define ATH_LAZY_NAME_(name) #name,
-#define ATH_LAZY_LIBRARY(name, FUNCTIONS, needed, ...)                                                                          \
-    struct ath__##name##_library ath__##name##_library;                                                                         \
-    ath_status                   ath__##name##_library_load(ath_error *err) {                                                   \
-                          static const char *const files[] = {__VA_ARGS__, NULL}, *const names[] = {FUNCTIONS(ATH_LAZY_NAME_)}; \
-                          static struct ath__lazy library = {.files = files,                                                    \
-                                                             .need = needed,                                                    \
-                                                             .names = names,                                                    \
-                                                             .count = sizeof names / sizeof names[0],                           \
-                                                             .table = &ath__##name##_library};                                  \
-                          return ath__lazy_load(&library, err);                                                                 \
+/* clang-format off */
+#define ATH_LAZY_LIBRARY(name, FUNCTIONS, needed, ...)                                                                 \
+    struct ath__##name##_library ath__##name##_library;                                                                \
+    ath_status ath__##name##_library_load(ath_error *err) {                                                            \
+        static const char *const files[] = {__VA_ARGS__, NULL}, *const names[] = {FUNCTIONS(ATH_LAZY_NAME_)};          \
+        static struct ath__lazy library = {.files = files,                                                             \
+                                           .need = needed,                                                             \
+                                           .names = names,                                                             \
+                                           .count = sizeof names / sizeof names[0],                                    \
+                                           .table = &ath__##name##_library};                                           \
+        return ath__lazy_load(&library, err);                                                                          \
     }
+/* clang-format on */
 
 #endif

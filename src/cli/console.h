@@ -24,7 +24,8 @@ const char *console_count(int64_t value, char *text);
 /* Copies a text from outside, with "?" for control characters: a file's name may break lines or steer a terminal. Returns
  * the copy, cut to `capacity`. */
 char *console_plain(const char *text, char *buffer, size_t capacity);
-/* Prints a text, as console_plain, and blanks behind it up to `width` columns; characters of East Asian scripts take two. */
+/* Prints a text, as console_plain, and blanks behind it up to `width` columns; characters of East Asian scripts take
+ * two. */
 void console_pad(const char *text, int width);
 
 #endif

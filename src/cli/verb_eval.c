@@ -128,8 +128,8 @@ const struct verb verb_eval = {
                 "  athanor eval run=runs/lenet split=test --json\n"
                 "  athanor eval weights=model.safetensors data=mnist\n",
     .keys =
-        "run weights weights.partial model data split tta batch resize resize.rounding crop interpolation normalize bad_images labels threads "
-        "precision",
+        "run weights weights.partial model data split tta batch resize resize.rounding crop interpolation normalize "
+        "bad_images labels threads precision",
     .computes = true,
     .run = run,
 };

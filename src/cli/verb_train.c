@@ -114,16 +114,17 @@ const struct verb verb_train = {
                 "\n--show-schedule prints and draws the planned learning rate without training.\n"
                 "The first Ctrl-C finishes the step and saves a checkpoint.\n",
     .keys =
-        "model data resize normalize augment epochs batch micro_batch lr optimizer momentum dampening nesterov "
-        "weight_decay beta1 beta2 eps alpha centered momentum_decay lr_decay trust ns_steps renormalize decay.exclude "
-        "clip.norm clip.value log.grad_norm lookahead lookahead.alpha lookahead.end lookahead.power lookahead.statistics sam ema schedule schedule.every schedule.factor "
-        "schedule.milestones schedule.expression schedule.start schedule.end schedule.length schedule.power "
-        "schedule.period schedule.growth schedule.rise schedule.div schedule.final_div schedule.anneal "
+        "model data resize resize.rounding crop interpolation normalize bad_images labels augment epochs batch "
+        "micro_batch lr optimizer momentum dampening nesterov weight_decay beta1 beta2 eps alpha centered "
+        "momentum_decay lr_decay trust ns_steps renormalize decay.exclude clip.norm clip.value log.grad_norm "
+        "lookahead lookahead.alpha lookahead.end lookahead.power lookahead.statistics sam ema schedule schedule.every "
+        "schedule.factor schedule.milestones schedule.expression schedule.start schedule.end schedule.length "
+        "schedule.power schedule.period schedule.growth schedule.rise schedule.div schedule.final_div schedule.anneal "
         "schedule.momentum_low schedule.momentum_high schedule.metric schedule.patience schedule.threshold "
-        "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup loss loss.gamma class_weights label_smoothing tta init init.head weights "
-        "weights.partial freeze bn.statistics features features.views features.plain features.folder reparam seed threads precision device target_top1 require_top1 patience out resume "
-        "extend overwrite checkpoint.seconds layout implementation loader.threads "
-        "repeat",
+        "schedule.threshold_mode schedule.cooldown schedule.min_lr warmup loss loss.gamma class_weights "
+        "label_smoothing tta init init.head weights weights.partial freeze bn.statistics features features.views "
+        "features.plain features.folder reparam seed threads precision device target_top1 require_top1 patience out "
+        "resume extend overwrite checkpoint.seconds layout implementation loader.threads repeat",
     .computes = true,
     .run = run,
 };

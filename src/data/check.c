@@ -1,7 +1,8 @@
 /* `athanor data check`: every image of every part decoded once, and compared with all others.
  *
- * Images that are the same are found by the SHA-256 of their bytes: of the file, or of the pixels in memory. Those that look the same are found by comparing the fingerprints of all pairs (data/picture_hash.h), which is
- * quadratic: a second for 50,000 images, so it is left out above MOST_COMPARED.
+ * Images that are the same are found by the SHA-256 of their bytes: of the file, or of the pixels in memory. Those that
+ * look the same are found by comparing the fingerprints of all pairs (data/picture_hash.h), which is quadratic: a second
+ * for 50,000 images, so it is left out above MOST_COMPARED.
  */
 #include "athanor/data.h"
 #include "base/digest.h"

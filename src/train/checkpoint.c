@@ -20,10 +20,11 @@
  * may differ with extend=true. */
 /* clang-format off */
 static const char *const fixed_keys[] = {
-    "model", "data", "resize", "resize.rounding", "crop", "interpolation", "normalize", "augment", "classes", "batch", "micro_batch",
-    "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value", "decay.exclude",
-    "lookahead", "lookahead.alpha", "lookahead.end", "lookahead.power", "lookahead.statistics", "ema", "sam", "init", "init.head", "weights", "freeze", "bn.statistics", "features", "features.views",
-    "features.plain", "reparam", "seed", "precision"};
+    "model", "data", "resize", "resize.rounding", "crop", "interpolation", "normalize", "augment", "classes", "batch",
+    "micro_batch", "loss", "loss.gamma", "class_weights", "label_smoothing", "optimizer", "clip.norm", "clip.value",
+    "decay.exclude", "lookahead", "lookahead.alpha", "lookahead.end", "lookahead.power", "lookahead.statistics", "ema",
+    "sam", "init", "init.head", "weights", "freeze", "bn.statistics", "features", "features.views", "features.plain",
+    "reparam", "seed", "precision"};
 /* clang-format on */
 static const char *const extendable_keys[] = {"epochs", "lr", "schedule", "warmup"};
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,8 +1,8 @@
 /* Configurations: values by key with their origins, recipes, precedence.
  *
- * Rows of the key table hold one value each; the open families model.KEY, data.KEY, group.NAME.KEY and export.KEY are kept as pairs
- * and checked by the model and the data set when a run begins. A value of lower origin never replaces one of higher
- * origin.
+ * Rows of the key table hold one value each; the open families model.KEY, data.KEY, group.NAME.KEY and export.KEY are
+ * kept as pairs and checked by the model and the data set when a run begins. A value of lower origin never replaces one
+ * of higher origin.
  */
 #include "athanor/config.h"
 

@@ -85,8 +85,9 @@ ath_status ath__network_start(struct ath__network *network, const char *policy, 
  * parameters are. A restored run has them already. */
 void ath__network_begin(struct ath__network *network);
 
-/* One batch as the programs take it: images f32 (count,C,H,W), or the features of images. With soft targets, sample i has the label labels[i] with
- * the weight weights[i] and second[i] with the rest; both may be NULL, then labels[i] has it all. */
+/* One batch as the programs take it: images f32 (count,C,H,W), or the features of images. With soft targets, sample i has
+ * the label labels[i] with the weight weights[i] and second[i] with the rest; both may be NULL, then labels[i] has it
+ * all. */
 struct ath__samples {
     const float   *images;
     const int32_t *labels;

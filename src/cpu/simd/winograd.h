@@ -7,10 +7,9 @@
  * Neural Networks, CVPR 2016.) "." is element by element: for each of the (m+2)^2 elements ("frequencies") the sum over
  * channels is a matrix product of its own. m is 4 in float32, which saves 3 products of 4, and 2 in bfloat16, which
  * saves 5 of 9 and hardly amplifies the rounding of what is multiplied; the matrices are in winograd_f4.inc.h and
- * winograd_f2.inc.h. 5x5 filters are taken in
- * float32 alone, with 36 products of 100 (winograd_f2x5.inc.h). Stride 2 takes 25 products of 36, with which some of direct kernels' slowness there goes too
- * (winograd_s2.inc.h). In bfloat16 activations, transformed tiles and transformed filters are bfloat16; transforms,
- * products and sums are float32.
+ * winograd_f2.inc.h. 5x5 filters are taken in float32 alone, with 36 products of 100 (winograd_f2x5.inc.h). Stride 2
+ * takes 25 products of 36, with which some of direct kernels' slowness there goes too (winograd_s2.inc.h). In bfloat16
+ * activations, transformed tiles and transformed filters are bfloat16; transforms, products and sums are float32.
  *
  * Vectors run over `lanes` channels, which stand together in memory: activations are in channel blocks of that size.
  * Written once (winograd_body.inc.h), compiled per instruction set. All strides are in elements.
