@@ -1,5 +1,5 @@
 /* The inference graph that writers start from: it computes what the network computes, every value has a name of its own,
- * parameters are constants, and batch norms are gone.
+ * parameters are constants, and batch norms are gone, or found where they were to be kept.
  *
  * Tolerance: the graph runs in double precision on weights that folding rounded to float32, the network in float32, so
  * both differ by the rounding of one forward pass: u * sqrt(terms of the longest sum) per layer, over the layers.
@@ -57,6 +57,15 @@ static double difference(const struct ath__export *net, const float *image, cons
     return worst / largest;
 }
 
+static void same_logits(const char *name, const struct ath__export *net, const struct small_network *small,
+                        int layers) {
+    float *image = small_network_image(small, 5), *logits = small_network_logits(small, image);
+    double tolerance = layers * ldexp(1.0, -24) * sqrt(512.0 * 9.0), off = difference(net, image, logits);
+    if (off > tolerance) fail_msg("%s: logits differ by %g of the largest, more than %g", name, off, tolerance);
+    ath__free(image);
+    ath__free(logits);
+}
+
 static void check_net(const char *name, const char *options, int channels, int size, int layers) {
     struct small_network      small;
     struct ath__export        net;
@@ -66,11 +75,7 @@ static void check_net(const char *name, const char *options, int channels, int s
     source = source_of(&small);
     must(ath__export_create(&source, &net, &err), &err);
     check_names(&net);
-    float *image = small_network_image(&small, 5), *logits = small_network_logits(&small, image);
-    double tolerance = layers * ldexp(1.0, -24) * sqrt(512.0 * 9.0), off = difference(&net, image, logits);
-    if (off > tolerance) fail_msg("%s: logits differ by %g of the largest, more than %g", name, off, tolerance);
-    ath__free(image);
-    ath__free(logits);
+    same_logits(name, &net, &small, layers);
     ath__export_free(&net);
     small_network_free(&small);
 }
@@ -132,11 +137,7 @@ static void batch_norms_are_kept(void **state) {
     assert_string_equal(ath__export_value(&net, net.norms[0].gamma)->name, "bn1.weight");
     assert_string_equal(ath__export_value(&net, net.norms[0].variance)->name, "bn1.running_var");
     assert_true(net.norms[0].eps == 1e-5);
-    float *image = small_network_image(&small, 5), *logits = small_network_logits(&small, image);
-    double tolerance = 53 * ldexp(1.0, -24) * sqrt(512.0 * 9.0);
-    assert_true(difference(&net, image, logits) <= tolerance);
-    ath__free(image);
-    ath__free(logits);
+    same_logits("batch norms kept", &net, &small, 53);
     ath__export_free(&net);
     small_network_free(&small);
 }
