@@ -57,8 +57,7 @@ static double difference(const struct ath__export *net, const float *image, cons
     return worst / largest;
 }
 
-static void same_logits(const char *name, const struct ath__export *net, const struct small_network *small,
-                        int layers) {
+static void same_logits(const char *name, const struct ath__export *net, struct small_network *small, int layers) {
     float *image = small_network_image(small, 5), *logits = small_network_logits(small, image);
     double tolerance = layers * ldexp(1.0, -24) * sqrt(512.0 * 9.0), off = difference(net, image, logits);
     if (off > tolerance) fail_msg("%s: logits differ by %g of the largest, more than %g", name, off, tolerance);
